@@ -1,0 +1,166 @@
+"""Folders that are complete or absent: manifests, hashes, atomic publication.
+
+A stage's work goes to a partial folder beside its target. ``manifest.json`` is written last and the
+folder is then renamed into place, so a folder with a manifest is complete, whenever the process was
+killed. The partial folder's name carries the stage's key (a hash over config and inputs); work that
+is resumable finds its own partial folder again, and what belongs to another key is removed.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pintower.errors import InputError
+
+__all__ = [
+    "MANIFEST",
+    "Manifest",
+    "hash_file",
+    "hash_files",
+    "hash_json",
+    "partial_folder",
+    "publish_folder",
+    "read_json",
+    "read_manifest",
+    "write_folder",
+    "write_json",
+]
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What ``manifest.json`` says of a complete folder.
+
+    Attributes:
+        stage: the stage that wrote it.
+        key: hash over the stage's config and inputs (what a rerun compares).
+        content: hash over the names and bytes of the folder's files (what later stages depend on).
+        created: seconds since the epoch.
+        seconds: wall time the stage took.
+        info: a few numbers worth showing (rows, pins, steps).
+    """
+
+    stage: str
+    key: str
+    content: str
+    created: float
+    seconds: float
+    info: dict[str, Any]
+
+
+def hash_json(value: Any) -> str:
+    """Return the SHA-256 of a JSON-serializable value, independent of key order."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def hash_files(folder: Path, *, exclude: Iterable[str] = (MANIFEST,)) -> dict[str, str]:
+    """Return ``{relative path: SHA-256}`` for every file below ``folder``, sorted by path."""
+    skipped = set(exclude)
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    named = ((path.relative_to(folder).as_posix(), path) for path in files)
+    return {name: hash_file(path) for name, path in named if name not in skipped}
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        InputError: if the file is missing or is not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist.") from None
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise InputError(f"{path} is not valid JSON: {error}.") from None
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON file by way of a temporary one beside it, so that it is whole or absent."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    temporary.replace(path)
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """Return the manifest of a complete folder, or None if the folder is absent or incomplete."""
+    path = folder / MANIFEST
+    if not path.is_file():
+        return None
+    try:
+        return Manifest(**read_json(path))
+    except TypeError as error:
+        raise InputError(f"{path} is not a manifest of this version: {error}.") from None
+
+
+def partial_folder(target: Path, key: str, *, resume: bool) -> Path:
+    """Return the partial folder for ``target``, made ready.
+
+    Args:
+        target: the folder that will appear in the end.
+        key: the stage's key; partial folders of other keys are removed.
+        resume: keep what an interrupted run with the same key left there.
+    """
+    folder = target.with_name(f".{target.name}.partial-{key[:12]}")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    for other in target.parent.glob(f".{target.name}.partial-*"):
+        if other != folder or not resume:
+            shutil.rmtree(other)
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def publish_folder(partial: Path, target: Path) -> None:
+    """Put a finished partial folder in the place of ``target``."""
+    old = target.with_name(f".{target.name}.old")
+    if old.exists():
+        shutil.rmtree(old)
+    if target.exists():
+        target.rename(old)
+    partial.rename(target)
+    if old.exists():
+        shutil.rmtree(old)
+
+
+@contextmanager
+def write_folder(
+    target: Path, *, stage: str, key: str, info: Mapping[str, Any], resume: bool = False
+) -> Iterator[Path]:
+    """Give a partial folder to write into; on success write its manifest and publish it.
+
+    Args:
+        target: the folder that will appear.
+        stage: name for the manifest.
+        key: hash over config and inputs.
+        info: read when the block ends, so the block may fill it.
+        resume: start from what an interrupted run with the same key left.
+    """
+    started = time.time()
+    folder = partial_folder(target, key, resume=resume)
+    yield folder
+    manifest = Manifest(
+        stage=stage,
+        key=key,
+        content=hash_json(hash_files(folder)),
+        created=time.time(),
+        seconds=round(time.time() - started, 3),
+        info=dict(info),
+    )
+    write_json(folder / MANIFEST, vars(manifest))
+    publish_folder(folder, target)

@@ -1,0 +1,348 @@
+"""Recipes: one TOML file says everything about one run.
+
+Each stage has a section and reads nothing else. Unknown keys are refused, so a misspelt key can't
+be ignored in silence. ``--set key=value`` overrides one key, written as in the file
+(``labels.pairs=500``).
+"""
+
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pintower.assets import asset
+from pintower.errors import RecipeError
+
+__all__ = [
+    "BenchConfig",
+    "DataConfig",
+    "EvaluationConfig",
+    "ExportConfig",
+    "LabelsConfig",
+    "PinsConfig",
+    "Recipe",
+    "ReportConfig",
+    "RepositoryConfig",
+    "StudentConfig",
+    "SyntheticConfig",
+    "TeacherConfig",
+    "find_recipe",
+    "load_recipe",
+]
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+Positive = Annotated[int, Field(gt=0)]
+Rate = Annotated[float, Field(gt=0)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SyntheticConfig(_Section):
+    """The built-in catalogue's size."""
+
+    pins: Annotated[int, Field(ge=50)] = 20_000
+    queries: Annotated[int, Field(ge=10)] = 2_000
+    judged_queries: Annotated[int, Field(ge=5)] = 400
+    judgments_per_query: Positive = 20
+    impressions_per_judgment: Positive = 50
+    log_requests: Positive = 40_000
+
+
+class DataConfig(_Section):
+    """Where the data comes from and how it is split.
+
+    Attributes:
+        path: a dataset folder of the user's; without it the built-in catalogue is generated.
+        name: shown in reports.
+        seed: for the generator and the split.
+        feature_columns: columns of precomputed vectors; None takes every list-of-floats column.
+        validation_share: share of the judged queries for validation.
+        test_share: share of the judged queries held out for the evaluation.
+        synthetic: size of the built-in catalogue.
+    """
+
+    path: Path | None = None
+    name: str = "synthetic"
+    seed: int = 7
+    feature_columns: tuple[str, ...] | None = None
+    validation_share: Share = 0.1
+    test_share: Share = 0.2
+    synthetic: SyntheticConfig = SyntheticConfig()
+
+
+class TeacherConfig(_Section):
+    """The cross-encoder and its fine-tuning on human levels.
+
+    Attributes:
+        encoder: any Hugging Face backbone: folder, hub name or installed package.
+        layers: keep only the first layers; None keeps all.
+        max_length: tokens of query and pin together.
+        epochs: passes over the training judgments.
+        batch_size: pairs a step.
+        learning_rate: peak of the linear schedule.
+        warmup_share: share of the steps spent warming up.
+        seed: for initialization and order.
+        bf16: train and score under bfloat16 autocast.
+    """
+
+    encoder: str = "all-MiniLM-L6-v2"
+    layers: Positive | None = None
+    max_length: Positive = 64
+    epochs: Positive = 2
+    batch_size: Positive = 32
+    learning_rate: Rate = 1e-4
+    warmup_share: Share = 0.1
+    seed: int = 7
+    bf16: bool = True
+
+
+class LabelsConfig(_Section):
+    """How many impressions the teacher labels.
+
+    Attributes:
+        pairs: sampled query-pin pairs (fewer when the log has fewer).
+        max_per_query: at most this many pairs a query, so that head queries don't fill the sample.
+        batch_size: pairs scored at once.
+        shard_size: pairs a shard; a killed run loses at most one shard.
+        seed: for the sample.
+    """
+
+    pairs: Positive = 100_000
+    max_per_query: Positive = 64
+    batch_size: Positive = 128
+    shard_size: Positive = 4_096
+    seed: int = 7
+
+
+class StudentConfig(_Section):
+    """Both towers, the scoring head and their training.
+
+    Attributes:
+        query_encoder: backbone of the query encoder.
+        query_layers: keep only its first layers; None keeps all.
+        query_trainable_layers: train only its last layers; None trains all.
+        pin_encoder: backbone of the pin encoder.
+        pin_layers: as ``query_layers``.
+        pin_trainable_layers: as ``query_trainable_layers``; with 0 only the projection is trained.
+        width: of the embeddings both towers share.
+        hidden: widths of the scoring head's hidden layers.
+        query_max_tokens: longer queries are cut.
+        pin_max_tokens: longer pin texts are cut.
+        epochs: passes over the labels.
+        batch_size: pairs a step.
+        learning_rate: of the encoders.
+        head_learning_rate: of projections and scoring head.
+        warmup_share: share of the steps spent warming up.
+        human_share: weight of the human levels' loss beside the soft labels'.
+        seed: for initialization and order.
+        bf16: train under bfloat16 autocast.
+    """
+
+    query_encoder: str = "all-MiniLM-L6-v2"
+    query_layers: Positive | None = None
+    query_trainable_layers: Annotated[int, Field(ge=0)] | None = None
+    pin_encoder: str = "all-MiniLM-L6-v2"
+    pin_layers: Positive | None = None
+    pin_trainable_layers: Annotated[int, Field(ge=0)] | None = None
+    width: Positive = 128
+    hidden: tuple[Positive, ...] = (128, 64)
+    query_max_tokens: Positive = 32
+    pin_max_tokens: Positive = 64
+    epochs: Positive = 1
+    batch_size: Positive = 64
+    learning_rate: Rate = 1e-4
+    head_learning_rate: Rate = 1e-3
+    warmup_share: Share = 0.1
+    human_share: Share = 0.2
+    seed: int = 7
+    bf16: bool = True
+
+
+class EvaluationConfig(_Section):
+    """The evaluation on held-out queries.
+
+    Attributes:
+        bootstrap: resamples of the queries for the confidence intervals.
+        confidence: of the intervals.
+        seed: for the resampling.
+    """
+
+    bootstrap: Positive = 1_000
+    confidence: Share = 0.95
+    seed: int = 7
+
+
+class ExportConfig(_Section):
+    """The graphs to build.
+
+    Attributes:
+        target: a file of ``export/targets``, without its ending.
+        parity_texts: real texts on which graph and torch are compared.
+        seed: for the sample of texts.
+    """
+
+    target: str = "cpu-int8"
+    parity_texts: Positive = 200
+    seed: int = 7
+
+
+class PinsConfig(_Section):
+    """The offline embedding of the catalogue.
+
+    Attributes:
+        batch_tokens: token budget of a batch, padding included.
+        shard_size: pins a shard; a killed run loses at most one shard.
+        threads: of ONNX Runtime; 0 takes every core.
+    """
+
+    batch_tokens: Positive = 2_048
+    shard_size: Positive = 2_048
+    threads: Annotated[int, Field(ge=0)] = 0
+
+
+class RepositoryConfig(_Section):
+    """The Triton model repository and its served gates.
+
+    Attributes:
+        pairs: query-pin pairs scored through the server and offline for the parity gate.
+        golden_queries: queries whose scores ``release.json`` keeps.
+        cache_bytes: Triton's local response cache.
+        candidates: pins a gate request carries.
+        seed: for the sample of pairs.
+        served_gates: start the local server and measure; without it the release stays ungated.
+    """
+
+    pairs: Positive = 1_000
+    golden_queries: Positive = 20
+    cache_bytes: Positive = 64 * 1024 * 1024
+    candidates: Positive = 20
+    seed: int = 7
+    served_gates: bool = True
+
+
+class BenchConfig(_Section):
+    """The load sent to the served ensemble.
+
+    Attributes:
+        requests: requests of the log replayed, in arrival order, once.
+        candidates: pins a request carries.
+        concurrency: requests in flight, one measurement each.
+        warmup: requests before the first measurement, none of them measured again.
+    """
+
+    requests: Positive = 2_000
+    candidates: Positive = 100
+    concurrency: tuple[Positive, ...] = (1, 4)
+    warmup: Positive = 100
+
+
+class ReportConfig(_Section):
+    """The page.
+
+    Attributes:
+        examples: queries shown with their rankings.
+    """
+
+    examples: Positive = 8
+
+
+class Recipe(_Section):
+    """One run: a section a stage."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+    until: Literal[
+        "data", "teacher", "labels", "student", "evaluation", "export", "pins", "repository",
+        "bench", "report",
+    ] = "report"  # fmt: skip
+    data: DataConfig = DataConfig()
+    teacher: TeacherConfig = TeacherConfig()
+    labels: LabelsConfig = LabelsConfig()
+    student: StudentConfig = StudentConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+    export: ExportConfig = ExportConfig()
+    pins: PinsConfig = PinsConfig()
+    repository: RepositoryConfig = RepositoryConfig()
+    bench: BenchConfig = BenchConfig()
+    report: ReportConfig = ReportConfig()
+
+
+def find_recipe(name: str) -> Path:
+    """Return the file of a recipe given by path or by the name of a built-in one.
+
+    Raises:
+        RecipeError: if there is neither such a file nor such a built-in recipe.
+    """
+    path = Path(name)
+    if path.is_file():
+        return path
+    built_in = asset("recipes")
+    candidate = built_in / f"{path.stem}.toml"
+    if path.name in (candidate.name, candidate.stem) and candidate.is_file():
+        return candidate
+    known = ", ".join(sorted(file.stem for file in built_in.glob("*.toml")))
+    raise RecipeError(
+        f"No recipe {name!r}: it is neither a file nor one of the built-in recipes ({known})."
+    )
+
+
+def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Read a recipe and apply ``key=value`` overrides.
+
+    Raises:
+        RecipeError: for broken TOML, an unknown key, a value out of range or a bad override.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RecipeError(f"{path} does not exist.") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise RecipeError(f"{path} is not valid TOML: {error}.") from None
+    for override in overrides:
+        _apply(values, override)
+    try:
+        return Recipe.model_validate(values)
+    except ValidationError as error:
+        raise RecipeError(f"{path} is not a valid recipe:\n{_explain(error)}") from None
+
+
+def _apply(values: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    parts = key.strip().split(".")
+    if not equals or not all(parts):
+        raise RecipeError(f"--set {override!r} is not of the form section.key=value.")
+    try:
+        value = tomllib.loads(f"value = {text.strip()}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()  # a bare word or path needs no quotes
+    *sections, last = parts
+    for section in sections:
+        values = values.setdefault(section, {})
+        if not isinstance(values, dict):
+            raise RecipeError(f"--set {override!r}: {section!r} is a value, not a section.")
+    values[last] = value
+
+
+def _explain(error: ValidationError) -> str:
+    lines = []
+    for item in error.errors():
+        key = ".".join(str(part) for part in item["loc"])
+        if item["type"] == "extra_forbidden":
+            lines.append(f"  {key}: unknown key; allowed: {', '.join(_allowed(item['loc']))}")
+        elif item["type"] == "missing":
+            lines.append(f"  {key}: required, but missing")
+        else:
+            lines.append(f"  {key}: {item['msg']}, given {item['input']!r}")
+    return "\n".join(lines)
+
+
+def _allowed(location: Sequence[int | str]) -> list[str]:
+    model: type[BaseModel] = Recipe
+    for part in location[:-1]:
+        annotation = model.model_fields[str(part)].annotation
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            model = annotation
+    return sorted(model.model_fields)

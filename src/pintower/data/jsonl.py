@@ -1,0 +1,146 @@
+"""JSON lines, read with every fault told by its line.
+
+Types are settled in plain Python: a column whose values are whole and fractional numbers becomes
+fractional, scalars of several kinds become text, and nothing is rounded or dropped in silence.
+"""
+
+import gzip
+import json
+import zlib
+from collections.abc import Iterator
+from itertools import batched, chain
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import polars as pl
+
+from pintower.errors import DatasetError
+
+__all__ = ["read_jsonl"]
+
+_CHUNK = 20_000
+_BOM = b"\xef\xbb\xbf"
+
+
+def read_jsonl(path: Path) -> pl.DataFrame:
+    """Read ``.jsonl`` or ``.jsonl.gz``: one object a line, blank lines skipped.
+
+    A key whose values have several shapes (numbers here, objects there) has the type ``Null`` when
+    it comes back: no value survives, and the reader says so if it needs the column.
+
+    Raises:
+        DatasetError: for a broken gzip stream, text that is not UTF-8, a line that is not a JSON
+            object, a character or number that no table can hold.
+    """
+    frames = []
+    for chunk in batched(_records(path), _CHUNK):
+        names = dict.fromkeys(chain.from_iterable(record for _, record in chunk))
+        columns = [_series(name, [record.get(name) for _, record in chunk]) for name in names]
+        frames.append(pl.DataFrame(columns))
+    if not frames:
+        return pl.DataFrame()
+    return _concatenate(frames)
+
+
+def _records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    for number, line in _lines(path):
+        try:
+            record = json.loads(line.decode("utf-8"))
+        except UnicodeDecodeError as error:
+            raise DatasetError(
+                f"{path}, line {number}: not UTF-8 (byte 0x{line[error.start]:02x}); "
+                f"save the file as UTF-8."
+            ) from None
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise DatasetError(f"{path}, line {number}: not valid JSON: {error}.") from None
+        if not isinstance(record, dict):
+            raise DatasetError(
+                f"{path}, line {number}: one JSON object a line is expected, "
+                f"got {line[:60].decode('utf-8', 'replace')!r}."
+            )
+        if b"\\u" in line:
+            _refuse_half_characters(path, number, record)
+        yield number, record
+
+
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield the numbers and bytes of the lines that are not blank."""
+    try:
+        with _open(path) as file:
+            for number, line in enumerate(file, 1):
+                text = line.removeprefix(_BOM) if number == 1 else line
+                if text.strip():
+                    yield number, text
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise DatasetError(
+            f"{path} is not a whole gzip file ({error}); it is cut off or damaged, write it again."
+        ) from None
+
+
+def _open(path: Path) -> BinaryIO:
+    return cast("BinaryIO", gzip.open(path, "rb")) if path.suffix == ".gz" else path.open("rb")
+
+
+def _refuse_half_characters(path: Path, number: int, record: dict[str, Any]) -> None:
+    """Refuse an escaped lone surrogate, which JSON lets through and UTF-8 cannot hold."""
+    try:
+        json.dumps(record, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        raise DatasetError(
+            f"{path}, line {number}: an escape stands for half a character (a lone surrogate)."
+        ) from None
+
+
+def _series(name: str, values: list[Any]) -> pl.Series:
+    given = [value for value in values if value is not None]
+    if all(isinstance(value, list) for value in given) and given:
+        inner = {type(item) for value in given for item in value if item is not None}
+        lists: list[list[Any] | None]
+        if not inner:
+            return pl.Series(name, values, dtype=pl.List(pl.Null()))
+        if inner == {int} and all(_fits(item) for value in given for item in value):
+            return pl.Series(name, values, dtype=pl.List(pl.Int64()))
+        if inner <= {int, float}:
+            lists = [None if v is None else [_number(item) for item in v] for v in values]
+            return pl.Series(name, lists, dtype=pl.List(pl.Float64()))
+        if inner <= {int, float, str, bool}:
+            lists = [None if v is None else [_text(item) for item in v] for v in values]
+            return pl.Series(name, lists, dtype=pl.List(pl.String()))
+        return pl.Series(name, [None] * len(values), dtype=pl.Null())
+    kinds = {type(value) for value in given}
+    if kinds == {int} and all(_fits(value) for value in given):
+        return pl.Series(name, values, dtype=pl.Int64())
+    if kinds == {float}:
+        return pl.Series(name, values, dtype=pl.Float64())
+    if kinds <= {int, float, str, bool}:
+        return pl.Series(name, [_text(value) for value in values], dtype=pl.String())
+    return pl.Series(name, [None] * len(values), dtype=pl.Null())
+
+
+def _fits(value: int | None) -> bool:
+    return value is None or -(2**63) <= value < 2**63
+
+
+def _number(value: float | None) -> float | None:
+    try:
+        return None if value is None else float(value)
+    except OverflowError:
+        return float("inf")
+
+
+def _text(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else str(value)
+
+
+def _concatenate(frames: list[pl.DataFrame]) -> pl.DataFrame:
+    """Stack chunks; a column that is text in one and numbers in another becomes text."""
+    names = dict.fromkeys(name for frame in frames for name in frame.columns)
+    for name in names:
+        types = [frame.schema[name] for frame in frames if name in frame.columns]
+        nested = [isinstance(kind, pl.List) for kind in types if kind != pl.Null()]
+        if any(nested) and not all(nested):
+            frames = [
+                frame.with_columns(pl.lit(None).alias(name)) if name in frame.columns else frame
+                for frame in frames
+            ]
+    return pl.concat(frames, how="diagonal_relaxed")

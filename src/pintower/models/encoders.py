@@ -1,0 +1,170 @@
+"""Encoders: sentence-transformers folders whose last layers project to the shared width."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.base.modules import Dense, Transformer
+from sentence_transformers.sentence_transformer.modules import Normalize, Pooling
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+
+from pintower.errors import StudentError
+from pintower.models.backbones import find_backbone
+from pintower.models.feature_projection import FeatureProjection
+
+__all__ = [
+    "build_encoder",
+    "embed_tokens",
+    "feature_columns",
+    "load_encoder",
+    "load_tokenizer",
+    "save_encoder",
+    "token_batch",
+    "train_last_layers",
+]
+
+
+def build_encoder(
+    backbone: str, *, width: int, layers: int | None, columns: Sequence[dict[str, Any]] = ()
+) -> SentenceTransformer:
+    """Return a new encoder: backbone, pooling, projection, normalization.
+
+    Args:
+        backbone: name or folder; its own pooling is taken over where it states one, else the mean.
+        width: D of the embeddings.
+        layers: keep only the first layers; None keeps all.
+        columns: ``{"name", "width"}`` of each column of feature vectors (pins only).
+
+    Raises:
+        StudentError: if the backbone cannot be found or has fewer layers.
+    """
+    folder = find_backbone(backbone)
+    pooling = "mean"
+    if (folder / "modules.json").is_file():
+        pooling = _pooling(load_encoder(folder)).get_pooling_mode_str()
+    transformer = Transformer(
+        str(folder), config_kwargs={} if layers is None else {"num_hidden_layers": layers}
+    )
+    config = transformer.auto_model.config
+    if layers is not None and len(_layers(transformer.auto_model)) != layers:
+        raise StudentError(f"The encoder {backbone!r} has fewer than {layers} layers.")
+    if not (hidden := getattr(config, "hidden_size", None)):
+        raise StudentError(f"The encoder {backbone!r} is no text encoder: it has no hidden_size.")
+    projection: nn.Module
+    if columns:
+        projection = FeatureProjection(hidden, list(columns), width)
+        projection.zero_start()
+    else:
+        projection = Dense(hidden, width, activation_function=nn.Identity())
+    modules = [transformer, Pooling(hidden, pooling_mode=pooling), projection, Normalize()]
+    return SentenceTransformer(modules=modules, device="cpu")
+
+
+def load_encoder(folder: Path) -> SentenceTransformer:
+    """Read a sentence-transformers folder onto the CPU, in evaluation mode.
+
+    Raises:
+        StudentError: if the folder is absent or is not one.
+    """
+    if not (folder / "modules.json").is_file():
+        raise StudentError(
+            f"{folder} is not a sentence-transformers folder: it has no modules.json. "
+            "Save the encoder with SentenceTransformer.save()."
+        )
+    try:
+        return SentenceTransformer(str(folder), device="cpu").eval()
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise StudentError(f"{folder} cannot be loaded: {error}") from error
+
+
+def save_encoder(encoder: SentenceTransformer, folder: Path) -> None:
+    """Write an encoder as a sentence-transformers folder."""
+    encoder.save(str(folder), create_model_card=False)
+
+
+def load_tokenizer(folder: Path, max_tokens: int) -> Tokenizer:
+    """Return an encoder folder's tokenizer, cutting at ``max_tokens``, never padding.
+
+    Raises:
+        StudentError: if the folder has no ``tokenizer.json``.
+    """
+    for path in (folder / "tokenizer.json", folder / "0_Transformer" / "tokenizer.json"):
+        if path.is_file():
+            tokenizer = Tokenizer.from_file(str(path))
+            tokenizer.no_padding()
+            tokenizer.enable_truncation(max_tokens)
+            return tokenizer
+    raise StudentError(
+        f"{folder} has no tokenizer.json: only fast tokenizers can be served. Save it with a "
+        "PreTrainedTokenizerFast."
+    )
+
+
+def token_batch(
+    tokenizer: Tokenizer, texts: Sequence[str]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return token ids and mask, INT64 [B, L] each, padded with 0 to the longest text."""
+    encodings = tokenizer.encode_batch_fast(list(texts))
+    lengths = [len(encoding) for encoding in encodings]
+    ids = np.zeros((len(lengths), max(lengths, default=0)), dtype=np.int64)
+    for row, encoding in zip(ids, encodings, strict=True):
+        row[: len(encoding)] = encoding.ids
+    mask = np.arange(ids.shape[1]) < np.array(lengths, dtype=np.int64)[:, None]
+    return ids, mask.astype(np.int64)
+
+
+def embed_tokens(
+    encoder: SentenceTransformer, ids: Tensor, mask: Tensor, vectors: Tensor | None = None
+) -> Tensor:
+    """Return the embeddings FP32 [B, D] of token ids and mask, INT64 [B, L] each.
+
+    Args:
+        encoder: the encoder.
+        ids: token ids.
+        mask: 1 for a token, 0 for padding.
+        vectors: feature vectors FP32 [B, V], for a pin encoder that takes them.
+    """
+    features: dict[str, Any] = {"input_ids": ids, "attention_mask": mask}
+    if vectors is not None:
+        features["feature_vectors"] = vectors
+    for module in encoder:
+        features = module(features)
+    embeddings: Tensor = features["sentence_embedding"]
+    return embeddings
+
+
+def feature_columns(encoder: SentenceTransformer) -> list[dict[str, Any]]:
+    """Return name and width of the feature vectors an encoder takes; none for a text encoder."""
+    for module in encoder:
+        if isinstance(module, FeatureProjection):
+            return module.columns
+    return []
+
+
+def train_last_layers(encoder: SentenceTransformer, layers: int | None) -> None:
+    """Freeze the backbone but for its last layers; None trains all of it."""
+    if layers is None:
+        return
+    backbone = encoder[0].auto_model
+    backbone.requires_grad_(False)
+    if layers:
+        _layers(backbone)[-layers:].requires_grad_(True)
+
+
+def _layers(backbone: nn.Module) -> nn.ModuleList:
+    """Return a transformer's stack of layers: its longest module list."""
+    stacks = [module for module in backbone.modules() if isinstance(module, nn.ModuleList)]
+    if not stacks:
+        raise StudentError(f"{type(backbone).__name__} has no stack of layers to cut or freeze.")
+    return max(stacks, key=len)
+
+
+def _pooling(encoder: SentenceTransformer) -> Pooling:
+    for module in encoder:
+        if isinstance(module, Pooling):
+            return module
+    raise StudentError("the encoder's sentence-transformers folder has no pooling module.")

@@ -1,0 +1,208 @@
+"""The student folder: what training writes, and what a user with a student of their own brings.
+
+query_encoder/     sentence-transformers folder
+pin_encoder/       sentence-transformers folder
+scoring_head/      config.json, model.safetensors
+text.json          text rendering
+match_stats/       corpus statistics of the match features
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+from numpy.typing import NDArray
+from sentence_transformers import SentenceTransformer
+
+from pintower.artifacts import hash_file, hash_json, read_json
+from pintower.errors import InputError, StudentError
+from pintower.models.encoders import (
+    embed_tokens,
+    feature_columns,
+    load_encoder,
+    load_tokenizer,
+    token_batch,
+)
+from pintower.models.pin_inputs import feature_matrix, length_batches, pin_texts
+from pintower.models.scoring_head import ScoringHead
+from pintower.text.match_features import FEATURES, MatchStatistics
+from pintower.text.rendering import Rendering, render_query
+
+__all__ = ["Student", "StudentLayout", "load_student", "space_id"]
+
+_BATCH_TOKENS = 4_096
+_VOLATILE = {"transformers_version", "_name_or_path", "dtype", "torch_dtype"}
+
+
+@dataclass(frozen=True)
+class StudentLayout:
+    """Where the parts of a student folder lie."""
+
+    root: Path
+
+    @property
+    def query_encoder(self) -> Path:
+        """The query encoder's folder."""
+        return self.root / "query_encoder"
+
+    @property
+    def pin_encoder(self) -> Path:
+        """The pin encoder's folder."""
+        return self.root / "pin_encoder"
+
+    @property
+    def scoring_head(self) -> Path:
+        """The scoring head's folder."""
+        return self.root / "scoring_head"
+
+    @property
+    def text(self) -> Path:
+        """The text rendering's file."""
+        return self.root / "text.json"
+
+    @property
+    def match_stats(self) -> Path:
+        """The folder of the corpus statistics."""
+        return self.root / "match_stats"
+
+    def load_rendering(self) -> Rendering:
+        """Read ``text.json``.
+
+        Raises:
+            StudentError: if it is absent or made for other code.
+        """
+        try:
+            return Rendering.load(self.text)
+        except (OSError, ValueError, TypeError) as error:
+            raise StudentError(f"{self.text} cannot be used: {error}") from error
+
+    def load_statistics(self) -> MatchStatistics:
+        """Read the frozen corpus statistics.
+
+        Raises:
+            StudentError: if they are absent or made for other match features.
+        """
+        try:
+            return MatchStatistics.load(self.match_stats)
+        except (OSError, ValueError, KeyError) as error:
+            raise StudentError(f"{self.match_stats} cannot be used: {error}") from error
+
+
+@dataclass(frozen=True)
+class Student:
+    """A loaded student, in torch, on the CPU."""
+
+    layout: StudentLayout
+    query_encoder: SentenceTransformer
+    pin_encoder: SentenceTransformer
+    head: ScoringHead
+    rendering: Rendering
+    statistics: MatchStatistics
+
+    @property
+    def columns(self) -> list[dict[str, Any]]:
+        """Name and width of the feature vectors the pin encoder takes."""
+        return feature_columns(self.pin_encoder)
+
+    def embed_queries(self, queries: Sequence[str]) -> NDArray[np.float32]:
+        """Return the queries' embeddings FP32 [N, D]."""
+        tokenizer = load_tokenizer(self.layout.query_encoder, self.rendering.query_max_tokens)
+        texts = [render_query(query, self.rendering) for query in queries]
+        return _embed(self.query_encoder, tokenizer, texts, None, self.head.width)
+
+    def embed_pins(self, pins: pl.DataFrame) -> NDArray[np.float32]:
+        """Return the embeddings FP32 [N, D] of rows of the pins table."""
+        tokenizer = load_tokenizer(self.layout.pin_encoder, self.rendering.pin_max_tokens)
+        vectors = feature_matrix(pins, self.columns)
+        texts = pin_texts(pins, self.rendering)
+        return _embed(self.pin_encoder, tokenizer, texts, vectors, self.head.width)
+
+    @torch.inference_mode()
+    def score(
+        self,
+        queries: NDArray[np.float32],
+        pins: NDArray[np.float32],
+        match_features: NDArray[np.float32],
+    ) -> NDArray[np.float32]:
+        """Return level probabilities FP32 [N, 5] of N pairs, given row by row."""
+        inputs = (torch.from_numpy(part) for part in (queries, pins, match_features))
+        probabilities: NDArray[np.float32] = torch.softmax(self.head(*inputs), dim=1).numpy()
+        return probabilities
+
+
+def load_student(folder: Path) -> Student:
+    """Load a student folder.
+
+    Raises:
+        StudentError: if a part is missing or the parts do not fit together.
+    """
+    layout = StudentLayout(folder)
+    if not folder.is_dir():
+        raise StudentError(f"The student folder {folder} does not exist.")
+    try:
+        head = ScoringHead.load(layout.scoring_head)
+    except InputError as error:
+        raise StudentError(f"{folder} is not a complete student folder: {error}") from error
+    student = Student(
+        layout=layout,
+        query_encoder=load_encoder(layout.query_encoder),
+        pin_encoder=load_encoder(layout.pin_encoder),
+        head=head,
+        rendering=layout.load_rendering(),
+        statistics=layout.load_statistics(),
+    )
+    if head.match_features != FEATURES:
+        raise StudentError(
+            f"{layout.scoring_head} takes match features {list(head.match_features)}; this "
+            f"version computes {list(FEATURES)}."
+        )
+    for name in ("query_encoder", "pin_encoder"):
+        width = getattr(student, name).get_embedding_dimension()
+        if width != head.width:
+            raise StudentError(
+                f"{folder}: the {name} gives width {width}, the scoring head takes {head.width}."
+            )
+    return student
+
+
+def space_id(folder: Path) -> str:
+    """Return the space id: what query side and pin side must agree on.
+
+    A SHA-256 over both towers' weights, tokenizers, pooling and projection settings, and the text
+    rendering. Which library version saved the folder plays no part.
+    """
+    layout = StudentLayout(folder)
+    parts: dict[str, Any] = {"text.json": read_json(layout.text)}
+    for tower in (layout.query_encoder, layout.pin_encoder):
+        for path in sorted(tower.rglob("*")):
+            name = path.relative_to(folder).as_posix()
+            if path.suffix in {".safetensors", ".bin"} or path.name == "tokenizer.json":
+                parts[name] = hash_file(path)
+            elif path.name in {"config.json", "modules.json"}:
+                value = read_json(path)
+                if isinstance(value, dict):
+                    value = {key: item for key, item in value.items() if key not in _VOLATILE}
+                parts[name] = value
+    return hash_json(parts)
+
+
+@torch.inference_mode()
+def _embed(
+    encoder: SentenceTransformer,
+    tokenizer: Any,
+    texts: Sequence[str],
+    vectors: NDArray[np.float32] | None,
+    width: int,
+) -> NDArray[np.float32]:
+    lengths = [len(encoding) for encoding in tokenizer.encode_batch_fast(list(texts))]
+    embeddings = np.zeros((len(texts), width), dtype=np.float32)
+    for rows in length_batches(lengths, _BATCH_TOKENS):
+        ids, mask = token_batch(tokenizer, [texts[row] for row in rows])
+        extra = None if vectors is None else torch.from_numpy(vectors[rows])
+        batch = embed_tokens(encoder, torch.from_numpy(ids), torch.from_numpy(mask), extra)
+        embeddings[rows] = batch.float().numpy()
+    return embeddings

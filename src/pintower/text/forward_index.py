@@ -1,0 +1,115 @@
+"""The forward index: for every pin, which terms its text sources hold and how often."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .rendering import PIN_SOURCES
+from .terms import term_id, terms
+
+__all__ = ["ForwardIndex", "Slices", "build_forward_index", "gather"]
+
+TITLE_TERMS = 32
+"""Terms of a title that are kept in order, for the exact and the prefix match."""
+
+
+@dataclass(frozen=True)
+class ForwardIndex:
+    """Terms of N pins in compressed rows.
+
+    Attributes:
+        indptr: INT64 [N + 1], where each pin's terms begin.
+        ids: UINT32 [T], the pins' distinct terms.
+        counts: UINT8 [T, 5], occurrences in each text source (255 at most).
+        title_indptr: INT64 [N + 1], where each pin's title begins.
+        title_ids: UINT32 [W], the titles' terms in order.
+    """
+
+    indptr: NDArray[np.int64]
+    ids: NDArray[np.uint32]
+    counts: NDArray[np.uint8]
+    title_indptr: NDArray[np.int64]
+    title_ids: NDArray[np.uint32]
+
+    def __len__(self) -> int:
+        return len(self.indptr) - 1
+
+    def save(self, folder: Path) -> None:
+        """Write ``terms.*.npy`` files into an existing folder."""
+        for field in fields(self):
+            np.save(folder / f"terms.{field.name}.npy", getattr(self, field.name))
+
+    @classmethod
+    def load(cls, folder: Path) -> "ForwardIndex":
+        """Open the files memory-mapped, so that every process shares them."""
+        arrays = {
+            field.name: np.load(folder / f"terms.{field.name}.npy", mmap_mode="r")
+            for field in fields(cls)
+        }
+        return cls(**arrays)
+
+
+@dataclass(frozen=True)
+class Slices:
+    """Some rows of an index, laid end to end.
+
+    Attributes:
+        positions: INT64 [S], positions in the index's flat arrays.
+        row: INT64 [S], which of the asked rows each position belongs to.
+        starts: INT64 [R], where each asked row begins in ``positions``.
+    """
+
+    positions: NDArray[np.int64]
+    row: NDArray[np.int64]
+    starts: NDArray[np.int64]
+
+
+def gather(indptr: NDArray[np.int64], rows: NDArray[np.int64]) -> Slices:
+    """Return the flat positions of some rows of a compressed-row array, without a loop."""
+    begin = np.asarray(indptr[rows])
+    lengths = np.asarray(indptr[rows + 1]) - begin
+    starts = np.cumsum(lengths) - lengths
+    row = np.repeat(np.arange(len(rows)), lengths)
+    positions = np.arange(int(lengths.sum())) + (begin - starts)[row]
+    return Slices(positions, row, starts)
+
+
+def source_terms(pin: Mapping[str, Any], source: str) -> list[str]:
+    """Return the terms of one text source of a pin."""
+    value = pin.get(source)
+    if not value:
+        return []
+    return terms(value if isinstance(value, str) else " ".join(str(item) for item in value))
+
+
+def build_forward_index(pins: Iterable[Mapping[str, Any]]) -> ForwardIndex:
+    """Return the forward index of pins, in their order."""
+    lengths, title_lengths = [0], [0]
+    ids: list[int] = []
+    counts: list[list[int]] = []
+    titles: list[int] = []
+    for pin in pins:
+        counted: dict[int, list[int]] = {}
+        for column, source in enumerate(PIN_SOURCES):
+            found = [term_id(term) for term in source_terms(pin, source)]
+            if column == 0:
+                title = found[:TITLE_TERMS]
+            for key in found:
+                row = counted.setdefault(key, [0] * len(PIN_SOURCES))
+                row[column] = min(row[column] + 1, 255)
+        ids.extend(counted)
+        counts.extend(counted.values())
+        titles.extend(title)
+        lengths.append(len(counted))
+        title_lengths.append(len(title))
+    return ForwardIndex(
+        indptr=np.cumsum(lengths, dtype=np.int64),
+        ids=np.array(ids, dtype=np.uint32),
+        counts=np.array(counts, dtype=np.uint8).reshape(-1, len(PIN_SOURCES)),
+        title_indptr=np.cumsum(title_lengths, dtype=np.int64),
+        title_ids=np.array(titles, dtype=np.uint32),
+    )
