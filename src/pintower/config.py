@@ -62,6 +62,7 @@ class DataConfig(_Section):
         feature_columns: columns of precomputed vectors; None takes every list-of-floats column.
         validation_share: share of the judged queries for validation.
         test_share: share of the judged queries held out for the evaluation.
+        judgments_required: False lets a dataset folder hold pins alone, to build a repository.
         synthetic: size of the built-in catalogue.
     """
 
@@ -71,6 +72,7 @@ class DataConfig(_Section):
     feature_columns: tuple[str, ...] | None = None
     validation_share: Share = 0.1
     test_share: Share = 0.2
+    judgments_required: bool = True
     synthetic: SyntheticConfig = SyntheticConfig()
 
 

@@ -18,8 +18,7 @@ import torch
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 
-from pintower.artifacts import hash_file, hash_json, read_json
-from pintower.errors import InputError, StudentError
+from pintower.errors import StudentError
 from pintower.models.encoders import (
     embed_tokens,
     feature_columns,
@@ -27,6 +26,7 @@ from pintower.models.encoders import (
     load_tokenizer,
     token_batch,
 )
+from pintower.models.layout import StudentLayout, space_id
 from pintower.models.pin_inputs import feature_matrix, length_batches, pin_texts
 from pintower.models.scoring_head import ScoringHead
 from pintower.text.match_features import FEATURES, MatchStatistics
@@ -35,61 +35,6 @@ from pintower.text.rendering import Rendering, render_query
 __all__ = ["Student", "StudentLayout", "load_student", "space_id"]
 
 _BATCH_TOKENS = 4_096
-_VOLATILE = {"transformers_version", "_name_or_path", "dtype", "torch_dtype"}
-
-
-@dataclass(frozen=True)
-class StudentLayout:
-    """Where the parts of a student folder lie."""
-
-    root: Path
-
-    @property
-    def query_encoder(self) -> Path:
-        """The query encoder's folder."""
-        return self.root / "query_encoder"
-
-    @property
-    def pin_encoder(self) -> Path:
-        """The pin encoder's folder."""
-        return self.root / "pin_encoder"
-
-    @property
-    def scoring_head(self) -> Path:
-        """The scoring head's folder."""
-        return self.root / "scoring_head"
-
-    @property
-    def text(self) -> Path:
-        """The text rendering's file."""
-        return self.root / "text.json"
-
-    @property
-    def match_stats(self) -> Path:
-        """The folder of the corpus statistics."""
-        return self.root / "match_stats"
-
-    def load_rendering(self) -> Rendering:
-        """Read ``text.json``.
-
-        Raises:
-            StudentError: if it is absent or made for other code.
-        """
-        try:
-            return Rendering.load(self.text)
-        except (OSError, ValueError, TypeError) as error:
-            raise StudentError(f"{self.text} cannot be used: {error}") from error
-
-    def load_statistics(self) -> MatchStatistics:
-        """Read the frozen corpus statistics.
-
-        Raises:
-            StudentError: if they are absent or made for other match features.
-        """
-        try:
-            return MatchStatistics.load(self.match_stats)
-        except (OSError, ValueError, KeyError) as error:
-            raise StudentError(f"{self.match_stats} cannot be used: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -141,12 +86,8 @@ def load_student(folder: Path) -> Student:
         StudentError: if a part is missing or the parts do not fit together.
     """
     layout = StudentLayout(folder)
-    if not folder.is_dir():
-        raise StudentError(f"The student folder {folder} does not exist.")
-    try:
-        head = ScoringHead.load(layout.scoring_head)
-    except InputError as error:
-        raise StudentError(f"{folder} is not a complete student folder: {error}") from error
+    layout.require()
+    head = ScoringHead.load(layout.scoring_head)
     student = Student(
         layout=layout,
         query_encoder=load_encoder(layout.query_encoder),
@@ -167,27 +108,6 @@ def load_student(folder: Path) -> Student:
                 f"{folder}: the {name} gives width {width}, the scoring head takes {head.width}."
             )
     return student
-
-
-def space_id(folder: Path) -> str:
-    """Return the space id: what query side and pin side must agree on.
-
-    A SHA-256 over both towers' weights, tokenizers, pooling and projection settings, and the text
-    rendering. Which library version saved the folder plays no part.
-    """
-    layout = StudentLayout(folder)
-    parts: dict[str, Any] = {"text.json": read_json(layout.text)}
-    for tower in (layout.query_encoder, layout.pin_encoder):
-        for path in sorted(tower.rglob("*")):
-            name = path.relative_to(folder).as_posix()
-            if path.suffix in {".safetensors", ".bin"} or path.name == "tokenizer.json":
-                parts[name] = hash_file(path)
-            elif path.name in {"config.json", "modules.json"}:
-                value = read_json(path)
-                if isinstance(value, dict):
-                    value = {key: item for key, item in value.items() if key not in _VOLATILE}
-                parts[name] = value
-    return hash_json(parts)
 
 
 @torch.inference_mode()

@@ -1,0 +1,57 @@
+"""The command line: ``pintower``.
+
+Results go to stdout, progress and logs to stderr. Exit codes: 0 done, 1 a gate or check failed,
+2 bad input or usage. A user's mistake ends in one message, never in a traceback.
+"""
+
+import os
+import signal
+import sys
+from types import FrameType
+from typing import NoReturn
+
+import typer
+from typer.main import get_command
+
+from pintower.cli.build import build
+from pintower.cli.inspect import check, doctor
+from pintower.cli.output import fail, set_up_logging
+from pintower.cli.run import run
+from pintower.cli.serve import bench, query, serve
+from pintower.errors import PintowerError
+from pintower.progress import listening
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="pintower",
+    help="Turns a trained search-relevance student into a Triton release that can be trusted.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for command in (run, build, serve, query, bench, check, doctor):
+    app.command()(command)
+
+
+def main() -> NoReturn:
+    """Run the command line and exit."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    signal.signal(signal.SIGTERM, _terminate)
+    listener = set_up_logging()
+    try:
+        with listening(listener):
+            get_command(app)(prog_name="pintower")
+    except PintowerError as error:
+        fail(str(error))
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        fail("interrupted; run the same command again to go on")
+        sys.exit(130)
+    sys.exit(0)
+
+
+def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
+    """Leave through the context managers, so that servers are stopped."""
+    sys.exit(128 + signum)

@@ -1,0 +1,39 @@
+"""``pintower build``: a student of one's own to a model repository, gates included."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pintower.cli.output import stdout
+from pintower.cli.run import print_outcomes
+from pintower.config import DataConfig, ExportConfig, Recipe
+from pintower.errors import InputError
+from pintower.models.layout import StudentLayout
+from pintower.pipeline import BUILD, STAGES, run_stages
+
+__all__ = ["build"]
+
+
+def build(
+    student: Annotated[Path, typer.Argument(help="A student folder.")],
+    dataset: Annotated[Path, typer.Option(help="The dataset folder that holds the pins.")],
+    out: Annotated[Path, typer.Option(help="Folder for export/, pins/ and models/.")],
+    target: Annotated[str, typer.Option(help="A file of export/targets.")] = "cpu-int8",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Export, gate, embed the pins and build the Triton model repository."""
+    StudentLayout(student).require()
+    if out.resolve() == student.resolve():
+        raise InputError(f"--out {out} is the student's own folder; give another.")
+    recipe = Recipe(
+        name="build",
+        data=DataConfig(path=dataset, name=dataset.name, judgments_required=False),
+        export=ExportConfig(target=target),
+    )
+    stages = [stage for stage in STAGES if stage.name in BUILD]
+    outcomes = run_stages(stages, recipe, out, given={"student": student})
+    print_outcomes(outcomes, out, as_json=as_json)
+    if not as_json:
+        stdout.print(f"The model repository is {out / 'models'}. Serve it:")
+        stdout.print(f"  pintower serve {out / 'models'}")

@@ -1,0 +1,59 @@
+"""``pintower run``: a recipe from its dataset to the report."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from pintower.cli.output import print_json, stdout
+from pintower.config import find_recipe, load_recipe
+from pintower.pipeline import Outcome, run_stages, select_stages
+
+__all__ = ["print_outcomes", "run"]
+
+
+def run(
+    recipe: Annotated[str, typer.Argument(help="A recipe's file, or a built-in one's name.")],
+    workdir: Annotated[
+        Path | None, typer.Option(help="Work folder; artifacts/<recipe name> without it.")
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", help="Run this stage and the later ones again.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="Last stage to run.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Override a key, e.g. data.path=DIR."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Run a recipe: every stage that is not complete and unchanged."""
+    loaded = load_recipe(find_recipe(recipe), settings or [])
+    folder = workdir or Path("artifacts") / loaded.name
+    stages = select_stages(until or loaded.until, start)
+    outcomes = run_stages(stages, loaded, folder, force_from=start)
+    print_outcomes(outcomes, folder, as_json=as_json)
+
+
+def print_outcomes(outcomes: Sequence[Outcome], workdir: Path, *, as_json: bool) -> None:
+    """Print what became of the stages."""
+    if as_json:
+        print_json({"workdir": str(workdir), "stages": [vars(outcome) for outcome in outcomes]})
+        return
+    if not any(outcome.ran for outcome in outcomes):
+        stdout.print(f"Nothing to do: all {len(outcomes)} stages in {workdir} are up to date.")
+        return
+    table = Table("stage", "", "seconds", "what it made", title=str(workdir), title_justify="left")
+    for outcome in outcomes:
+        made = ", ".join(f"{name} {_number(value)}" for name, value in outcome.info.items())
+        state = "ran" if outcome.ran else "up to date"
+        table.add_row(outcome.stage, state, f"{outcome.seconds:.1f}", made)
+    stdout.print(table)
+
+
+def _number(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}"

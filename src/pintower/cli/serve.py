@@ -1,0 +1,185 @@
+"""``pintower serve``, ``query`` and ``bench``: the model repository, running."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from pintower.artifacts import read_json, read_manifest
+from pintower.cli.output import print_json, stdout
+from pintower.config import BenchConfig, Recipe
+from pintower.errors import InputError, RepositoryError, SetupError
+from pintower.pipeline import STAGES, run_stages
+from pintower.serving.addresses import Addresses, free_addresses
+from pintower.serving.client import RelevanceClient, Scores
+from pintower.serving.environment import ensure_environment
+from pintower.serving.server import TritonServer
+from pintower.serving.state import read_state
+
+__all__ = ["bench", "query", "serve"]
+
+_STATE = ".server.json"
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Workdir = Annotated[Path, typer.Option(help="Work folder that holds pins/ and models/.")]
+
+
+def serve(
+    repository: Annotated[Path, typer.Argument(help="A Triton model repository (models/).")],
+    http_port: Annotated[int, typer.Option(help="Port of the HTTP API.")] = 8000,
+    grpc_port: Annotated[int, typer.Option(help="Port of the gRPC API.")] = 8001,
+    metrics_port: Annotated[int, typer.Option(help="Port of the metrics.")] = 8002,
+    cache_mib: Annotated[int, typer.Option(min=0, help="Response cache in MiB.")] = 64,
+) -> None:
+    """Serve a repository on loopback with the genuine Triton server, until interrupted."""
+    _require_repository(repository)
+    addresses = Addresses(http_port, grpc_port, metrics_port)
+    server = TritonServer(
+        ensure_environment(),
+        repository,
+        addresses=addresses,
+        cache_bytes=cache_mib * 2**20,
+        state_file=repository.resolve().parent / _STATE,
+    )
+    with server:
+        stdout.print(f"Serving {repository}: HTTP {addresses.http_url}, gRPC {addresses.grpc_url}")
+        stdout.print("Stop it with Ctrl-C.")
+        server.wait()
+
+
+def query(
+    text: Annotated[str, typer.Argument(help="The query.")],
+    workdir: Workdir = Path("artifacts/demo"),
+    candidates: Annotated[int, typer.Option(min=1, help="BM25 candidates to rank.")] = 100,
+    top: Annotated[int, typer.Option(min=1, help="Pins to show.")] = 10,
+    url: Annotated[
+        str | None, typer.Option(help="gRPC host:port of a running server; found by itself.")
+    ] = None,
+    start: Annotated[
+        bool, typer.Option("--start", help="Start a server for this one query.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Rank the catalogue's candidates for a query through the running ensemble."""
+    from pintower.data.candidates import CandidateIndex
+
+    index = CandidateIndex.load(_require(workdir / "pins") / "candidates")
+    pin_ids = index.search(text, candidates)
+    if start and url:
+        raise InputError("--start and --url exclude each other: give one of them.")
+    with _served(workdir, url, start) as address, RelevanceClient(address) as client:
+        scores = client.rank(text, pin_ids)
+    _print_ranking(text, workdir, pin_ids, scores, top, as_json=as_json)
+
+
+def bench(
+    workdir: Workdir = Path("artifacts/demo"),
+    requests: Annotated[
+        int, typer.Option(min=1, help="Requests of the log, replayed once.")
+    ] = BenchConfig().requests,
+    candidates: Annotated[
+        int, typer.Option(min=1, help="Pins a request carries.")
+    ] = BenchConfig().candidates,
+    concurrency: Annotated[
+        list[int] | None, typer.Option(min=1, help="Requests in flight; may be repeated.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure the served ensemble with perf_analyzer on the log's real queries."""
+    inputs = {name: _require(workdir / name) for name in ("data", "pins")}
+    inputs["repository"] = _require(workdir / "models")
+    config = BenchConfig(
+        requests=requests,
+        candidates=candidates,
+        concurrency=tuple(concurrency or BenchConfig().concurrency),
+    )
+    stages = [stage for stage in STAGES if stage.name == "bench"]
+    run_stages(
+        stages, Recipe(name="bench", bench=config), workdir, given=inputs, force_from="bench"
+    )
+    results = read_json(workdir / "bench" / "results.json")
+    if as_json:
+        print_json(results)
+        return
+    table = Table("scenario", "concurrency", "requests/s", "p50 ms", "p90 ms", "p99 ms", "hits")
+    for row in results["rows"]:
+        figures = (row["throughput"], row["p50_ms"], row["p90_ms"], row["p99_ms"])
+        hits = f"{row['cache_hit_rate']:.0%}"
+        numbers = [f"{figure:,.2f}" for figure in figures]
+        table.add_row(row["scenario"], str(row["concurrency"]), *numbers, hits)
+    stdout.print(table)
+
+
+@contextmanager
+def _served(workdir: Path, url: str | None, start: bool) -> Iterator[str]:
+    """Give the gRPC address of a server for a work folder."""
+    repository = workdir / "models"
+    if start:
+        _require_repository(repository)
+        addresses = free_addresses()
+        with TritonServer(ensure_environment(), repository, addresses=addresses):
+            yield addresses.grpc_url
+        return
+    state = read_state(workdir / _STATE) if url is None else None
+    if url is None and state is None:
+        raise SetupError(
+            f"No Triton server is running for {workdir}. Start one with `pintower serve "
+            f"{repository}`, or give --url of one elsewhere, or --start to start it for this query."
+        )
+    yield url or (state.addresses.grpc_url if state else "")
+
+
+def _print_ranking(
+    text: str, workdir: Path, pin_ids: Sequence[str], scores: Scores, top: int, *, as_json: bool
+) -> None:
+    import polars as pl
+
+    titles_table = pl.read_parquet(workdir / "pins" / "titles.parquet")
+    titles = dict(zip(titles_table["pin_id"], titles_table["title"], strict=True))
+    order = np.argsort(-scores.score, kind="stable")[:top]
+    if as_json:
+        rows = [
+            {
+                "pin_id": pin_ids[i],
+                "title": titles.get(pin_ids[i], ""),
+                "score": float(scores.score[i]),
+                "probabilities": scores.probabilities[i].tolist(),
+                "valid": bool(scores.valid[i]),
+            }
+            for i in order
+        ]
+        print_json({"query": text, "candidates": len(pin_ids), "ranking": rows})
+        return
+    heading = f'"{escape(text)}": {len(pin_ids)} candidates by BM25, ranked by Triton'
+    table = Table(title=heading, title_justify="left", title_style="bold")
+    table.add_column("score", justify="right")
+    table.add_column("pin", no_wrap=True)
+    table.add_column("title", max_width=52, overflow="ellipsis", no_wrap=True)
+    for level in range(1, 6):
+        table.add_column(f"p({level})", justify="right")
+    for i in order:
+        shares = [f"{share:.2f}" for share in scores.probabilities[i]]
+        title = escape(titles.get(pin_ids[i], ""))
+        table.add_row(f"{scores.score[i]:.2f}", escape(pin_ids[i]), title, *shares)
+    stdout.print(table)
+
+
+def _require(folder: Path) -> Path:
+    if read_manifest(folder) is None:
+        raise InputError(
+            f"{folder} is missing or incomplete. Make it with `pintower run` or `pintower build`, "
+            "or give another --workdir."
+        )
+    return folder
+
+
+def _require_repository(repository: Path) -> None:
+    if not (repository / "release.json").is_file():
+        raise RepositoryError(
+            f"{repository} is not a model repository of pintower: it has no release.json. Make one "
+            "with `pintower run` or `pintower build`."
+        )

@@ -1,0 +1,118 @@
+"""The student folder: what training writes, and what a user with a student of their own brings.
+
+query_encoder/     sentence-transformers folder
+pin_encoder/       sentence-transformers folder
+scoring_head/      config.json, model.safetensors
+text.json          text rendering
+match_stats/       corpus statistics of the match features
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pintower.artifacts import hash_file, hash_json, read_json
+from pintower.errors import StudentError
+from pintower.text.match_features import MatchStatistics
+from pintower.text.rendering import Rendering
+
+__all__ = ["StudentLayout", "space_id"]
+
+_VOLATILE = {"transformers_version", "_name_or_path", "dtype", "torch_dtype"}
+
+
+@dataclass(frozen=True)
+class StudentLayout:
+    """Where the parts of a student folder lie."""
+
+    root: Path
+
+    @property
+    def query_encoder(self) -> Path:
+        """The query encoder's folder."""
+        return self.root / "query_encoder"
+
+    @property
+    def pin_encoder(self) -> Path:
+        """The pin encoder's folder."""
+        return self.root / "pin_encoder"
+
+    @property
+    def scoring_head(self) -> Path:
+        """The scoring head's folder."""
+        return self.root / "scoring_head"
+
+    @property
+    def text(self) -> Path:
+        """The text rendering's file."""
+        return self.root / "text.json"
+
+    @property
+    def match_stats(self) -> Path:
+        """The folder of the corpus statistics."""
+        return self.root / "match_stats"
+
+    def require(self) -> None:
+        """Check that every part is there.
+
+        Raises:
+            StudentError: naming the parts that are missing.
+        """
+        if not self.root.is_dir():
+            raise StudentError(f"The student folder {self.root} does not exist.")
+        parts = (
+            self.query_encoder / "modules.json",
+            self.pin_encoder / "modules.json",
+            self.scoring_head / "config.json",
+            self.scoring_head / "model.safetensors",
+            self.text,
+            self.match_stats / "stats.json",
+        )
+        missing = [str(part.relative_to(self.root)) for part in parts if not part.is_file()]
+        if missing:
+            raise StudentError(
+                f"{self.root} is not a complete student folder: {', '.join(missing)} missing."
+            )
+
+    def load_rendering(self) -> Rendering:
+        """Read ``text.json``.
+
+        Raises:
+            StudentError: if it is absent or made for other code.
+        """
+        try:
+            return Rendering.load(self.text)
+        except (OSError, ValueError, TypeError) as error:
+            raise StudentError(f"{self.text} cannot be used: {error}") from error
+
+    def load_statistics(self) -> MatchStatistics:
+        """Read the frozen corpus statistics.
+
+        Raises:
+            StudentError: if they are absent or made for other match features.
+        """
+        try:
+            return MatchStatistics.load(self.match_stats)
+        except (OSError, ValueError, KeyError) as error:
+            raise StudentError(f"{self.match_stats} cannot be used: {error}") from error
+
+
+def space_id(folder: Path) -> str:
+    """Return the space id: what query side and pin side must agree on.
+
+    A SHA-256 over both towers' weights, tokenizers, pooling and projection settings, and the text
+    rendering. Which library version saved the folder plays no part.
+    """
+    layout = StudentLayout(folder)
+    parts: dict[str, Any] = {"text.json": read_json(layout.text)}
+    for tower in (layout.query_encoder, layout.pin_encoder):
+        for path in sorted(tower.rglob("*")):
+            name = path.relative_to(folder).as_posix()
+            if path.suffix in {".safetensors", ".bin"} or path.name == "tokenizer.json":
+                parts[name] = hash_file(path)
+            elif path.name in {"config.json", "modules.json"}:
+                value = read_json(path)
+                if isinstance(value, dict):
+                    value = {key: item for key, item in value.items() if key not in _VOLATILE}
+                parts[name] = value
+    return hash_json(parts)

@@ -1,0 +1,199 @@
+"""The pipeline: which stages there are, what each reads, and what has to run again.
+
+A stage's key is a hash over its section of the recipe and the content of the folders it reads. A
+folder whose manifest carries the same key is complete and unchanged and is skipped.
+"""
+
+import fcntl
+import importlib
+import logging
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pintower import __version__
+from pintower.artifacts import hash_files, hash_json, read_manifest, write_folder
+from pintower.config import Recipe
+from pintower.errors import InputError, RecipeError, SetupError
+
+__all__ = ["BUILD", "STAGES", "Outcome", "Stage", "run_stages", "select_stages"]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage.
+
+    Attributes:
+        name: of the stage and of its section in the recipe.
+        module: where its ``run(config, inputs, folder)`` stands; imported when it runs.
+        inputs: stages whose folders it reads.
+        folder: its folder's name, where that is not the stage's.
+        resumable: a killed run's partial folder is taken up again.
+    """
+
+    name: str
+    module: str
+    inputs: tuple[str, ...]
+    folder: str = ""
+    resumable: bool = False
+
+    def place(self, workdir: Path) -> Path:
+        """Return the stage's folder in a work folder."""
+        return workdir / (self.folder or self.name)
+
+
+STAGES = (
+    Stage("data", "pintower.data.prepare", ()),
+    Stage("teacher", "pintower.teacher", ("data",)),
+    Stage("labels", "pintower.labels", ("data", "teacher"), resumable=True),
+    Stage("student", "pintower.student", ("data", "labels")),
+    Stage("evaluation", "pintower.evaluation", ("data", "teacher", "student")),
+    Stage("export", "pintower.export", ("data", "student")),
+    Stage("pins", "pintower.pins", ("data", "student", "export"), resumable=True),
+    Stage("repository", "pintower.repository", ("data", "export", "pins"), folder="models"),
+    Stage("bench", "pintower.bench", ("data", "pins", "repository")),
+    Stage(
+        "report",
+        "pintower.report",
+        ("data", "teacher", "labels", "student", "evaluation", "export", "pins", "repository",
+         "bench"),
+    ),
+)  # fmt: skip
+
+BUILD = ("data", "export", "pins", "repository")
+"""The stages that turn a finished student into a model repository."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a stage.
+
+    Attributes:
+        stage: its name.
+        ran: False if it was complete and unchanged.
+        seconds: it took, now or when it ran.
+        info: the numbers in its manifest.
+    """
+
+    stage: str
+    ran: bool
+    seconds: float
+    info: Mapping[str, Any]
+
+
+def select_stages(until: str, start: str | None = None) -> list[Stage]:
+    """Return the stages of a run up to ``until``, all those before ``start`` included.
+
+    Raises:
+        RecipeError: if a name is unknown or ``start`` comes after ``until``.
+    """
+    names = [stage.name for stage in STAGES]
+    for name in (until, start):
+        if name is not None and name not in names:
+            raise RecipeError(f"Unknown stage {name!r}; allowed: {', '.join(names)}.")
+    if start is not None and names.index(start) > names.index(until):
+        raise RecipeError(f"--from {start} comes after the last stage of the run, {until}.")
+    return list(STAGES[: names.index(until) + 1])
+
+
+def run_stages(
+    stages: Sequence[Stage],
+    recipe: Recipe,
+    workdir: Path,
+    *,
+    given: Mapping[str, Path] | None = None,
+    force_from: str | None = None,
+) -> list[Outcome]:
+    """Run the stages that are not complete and unchanged.
+
+    Args:
+        stages: in order.
+        recipe: their config.
+        workdir: made if absent.
+        given: folders made elsewhere that stand for a stage (``{"student": path}``).
+        force_from: run this stage and the later ones whatever their manifests say.
+
+    Returns:
+        One outcome a stage.
+
+    Raises:
+        PintowerError: as the stages do; SetupError if another run works in the same folder.
+    """
+    folders: dict[str, Path] = dict(given or {})
+    contents = {name: hash_json(hash_files(path)) for name, path in folders.items()}
+    outcomes: list[Outcome] = []
+    forced = False
+    with _lock(workdir):
+        for stage in stages:
+            forced = forced or stage.name == force_from
+            folder = stage.place(workdir)
+            outcome = _run_stage(stage, recipe, folder, folders, contents, force=forced)
+            outcomes.append(outcome)
+    return outcomes
+
+
+def _run_stage(
+    stage: Stage,
+    recipe: Recipe,
+    folder: Path,
+    folders: dict[str, Path],
+    contents: dict[str, str],
+    *,
+    force: bool,
+) -> Outcome:
+    section = getattr(recipe, stage.name)
+    inputs = {name: folders[name] for name in stage.inputs if name in folders}
+    parts = {name: contents[name] for name in inputs}
+    key = hash_json(
+        {"stage": stage.name, "version": __version__, "config": _config(section), "inputs": parts}
+    )
+    manifest = read_manifest(folder)
+    ran = force or manifest is None or manifest.key != key
+    if ran:
+        logger.info("%s: running", stage.name)
+        started = time.monotonic()
+        info: dict[str, Any] = {}
+        run = importlib.import_module(stage.module).run
+        with write_folder(
+            folder, stage=stage.name, key=key, info=info, resume=stage.resumable
+        ) as partial:
+            info.update(run(section, inputs, partial))
+        logger.info("%s: done in %.1f s", stage.name, time.monotonic() - started)
+        manifest = read_manifest(folder)
+    if manifest is None:
+        raise InputError(f"{folder} lost its manifest while the run was going on.")
+    folders[stage.name] = folder
+    contents[stage.name] = manifest.content
+    return Outcome(stage.name, ran, manifest.seconds, manifest.info)
+
+
+def _config(section: Any) -> dict[str, Any]:
+    """Return what of a section counts for the key: for a dataset its bytes, not its place."""
+    values: dict[str, Any] = section.model_dump(mode="json")
+    path = getattr(section, "path", None)
+    if path is not None:
+        if not path.is_dir():
+            raise InputError(f"The dataset folder {path} does not exist.")
+        values["path"] = hash_files(path)
+    return values
+
+
+@contextmanager
+def _lock(workdir: Path) -> Iterator[None]:
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SetupError(f"The work folder {workdir} cannot be made: {error.strerror}.") from None
+    with (workdir / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SetupError(
+                f"Another run works in {workdir}. Wait for it, or give another --workdir."
+            ) from None
+        yield

@@ -1,0 +1,60 @@
+from pathlib import Path
+
+import pytest
+
+from pintower.config import find_recipe, load_recipe
+from pintower.errors import RecipeError
+
+
+def recipe(folder: Path, text: str) -> Path:
+    path = folder / "mine.toml"
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize("name", ["demo", "smoke", "demo.toml"])
+def test_built_in_recipes_are_found_by_name_and_are_valid(name: str) -> None:
+    assert load_recipe(find_recipe(name)).name == name.removesuffix(".toml")
+
+
+def test_unknown_key_is_refused_with_the_allowed_ones(tmp_path: Path) -> None:
+    path = recipe(tmp_path, 'name = "mine"\n[labels]\npair = 5\n')
+    with pytest.raises(RecipeError, match=r"labels\.pair: unknown key; allowed: .*pairs"):
+        load_recipe(path)
+
+
+@pytest.mark.parametrize("text", ['name = "mine"\n[labels]\npairs = 0\n', 'name = "Mine!"\n'])
+def test_value_out_of_range_is_refused_with_the_value(tmp_path: Path, text: str) -> None:
+    with pytest.raises(RecipeError, match="given (0|'Mine!')"):
+        load_recipe(recipe(tmp_path, text))
+
+
+@pytest.mark.parametrize("content", [b"name = ", b"\xff\xfe"])
+def test_a_file_that_is_no_toml_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_bytes(content)
+    with pytest.raises(RecipeError, match="not valid TOML"):
+        load_recipe(path)
+
+
+def test_overrides_are_typed_and_reach_nested_sections(tmp_path: Path) -> None:
+    path = recipe(tmp_path, 'name = "mine"\n')
+    loaded = load_recipe(
+        path,
+        ["labels.pairs=7", "data.synthetic.pins=99", "data.path=../x", "student.hidden=[8, 4]"],
+    )
+    assert loaded.labels.pairs == 7
+    assert loaded.data.synthetic.pins == 99
+    assert loaded.data.path == Path("../x")
+    assert loaded.student.hidden == (8, 4)
+
+
+@pytest.mark.parametrize("override", ["labels", "=5", "labels..pairs=5", "name.x=5"])
+def test_a_malformed_override_is_refused(tmp_path: Path, override: str) -> None:
+    with pytest.raises(RecipeError, match="--set"):
+        load_recipe(recipe(tmp_path, 'name = "mine"\n'), [override])
+
+
+def test_an_unknown_recipe_is_refused_with_the_built_in_ones() -> None:
+    with pytest.raises(RecipeError, match="demo, smoke"):
+        find_recipe("no-such-recipe")

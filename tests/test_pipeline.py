@@ -1,0 +1,97 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import counting_stage
+import pytest
+
+from pintower.artifacts import read_manifest
+from pintower.config import LabelsConfig, Recipe, TeacherConfig
+from pintower.errors import RecipeError, SetupError
+from pintower.pipeline import STAGES, Outcome, Stage, _lock, run_stages, select_stages
+
+CHAIN = (
+    Stage("teacher", "counting_stage", ()),
+    Stage("labels", "counting_stage", ("teacher",), resumable=True),
+    Stage("student", "counting_stage", ("labels",)),
+)
+RECIPE = Recipe(name="test")
+
+
+@pytest.fixture(autouse=True)
+def clean() -> Iterator[None]:
+    counting_stage.RUNS.clear()
+    counting_stage.BEHAVIOUR.clear()
+    yield
+
+
+def ran(outcomes: list[Outcome]) -> list[str]:
+    return [outcome.stage for outcome in outcomes if outcome.ran]
+
+
+def test_a_second_run_does_nothing(tmp_path: Path) -> None:
+    assert ran(run_stages(CHAIN, RECIPE, tmp_path)) == ["teacher", "labels", "student"]
+    assert ran(run_stages(CHAIN, RECIPE, tmp_path)) == []
+    assert len(counting_stage.RUNS) == 3
+
+
+def test_a_changed_section_runs_its_stage_and_those_whose_input_changed(tmp_path: Path) -> None:
+    run_stages(CHAIN, RECIPE, tmp_path)
+    changed = RECIPE.model_copy(update={"labels": LabelsConfig(pairs=5)})
+    assert ran(run_stages(CHAIN, changed, tmp_path)) == ["labels"]  # its output is the same
+    counting_stage.BEHAVIOUR["LabelsConfig"] = "y"
+    again = RECIPE.model_copy(update={"labels": LabelsConfig(pairs=6)})
+    assert ran(run_stages(CHAIN, again, tmp_path)) == ["labels", "student"]
+
+
+def test_from_runs_a_stage_and_the_later_ones_again(tmp_path: Path) -> None:
+    run_stages(CHAIN, RECIPE, tmp_path)
+    outcomes = run_stages(CHAIN, RECIPE, tmp_path, force_from="labels")
+    assert ran(outcomes) == ["labels", "student"]
+
+
+def test_only_a_resumable_stage_finds_what_a_broken_run_left(tmp_path: Path) -> None:
+    for name, section, expected in (
+        ("teacher", "TeacherConfig", []),
+        ("labels", "LabelsConfig", ["part"]),
+    ):
+        counting_stage.BEHAVIOUR[section] = "fail"
+        with pytest.raises(RuntimeError, match=section):
+            run_stages(CHAIN, RECIPE, tmp_path)
+        assert read_manifest(tmp_path / name) is None
+        del counting_stage.BEHAVIOUR[section]
+        outcomes = {o.stage: o for o in run_stages(CHAIN[:2], RECIPE, tmp_path)}
+        assert outcomes[name].info["left"] == expected
+        changed = RECIPE.model_copy(update={"teacher": TeacherConfig(epochs=9)})
+        counting_stage.BEHAVIOUR["TeacherConfig"] = "changed"
+        run_stages(CHAIN[:1], changed, tmp_path)
+
+
+def test_a_folder_given_from_elsewhere_stands_for_its_stage(tmp_path: Path) -> None:
+    given = tmp_path / "mine"
+    given.mkdir()
+    (given / "out.txt").write_text("mine ")
+    work = tmp_path / "work"
+    run_stages(CHAIN[2:], RECIPE, work, given={"labels": given})
+    assert (work / "student" / "out.txt").read_text() == "mine x"
+    (given / "out.txt").write_text("other ")
+    assert ran(run_stages(CHAIN[2:], RECIPE, work, given={"labels": given})) == ["student"]
+
+
+def test_two_runs_in_one_folder_are_refused(tmp_path: Path) -> None:
+    with _lock(tmp_path), pytest.raises(SetupError, match="Another run"):
+        run_stages(CHAIN, RECIPE, tmp_path)
+
+
+def test_stages_are_selected_by_name() -> None:
+    assert [stage.name for stage in select_stages("labels")] == ["data", "teacher", "labels"]
+    with pytest.raises(RecipeError, match="Unknown stage 'pin'; allowed: data, teacher"):
+        select_stages("pin")
+    with pytest.raises(RecipeError, match="comes after"):
+        select_stages("data", "pins")
+
+
+def test_every_stage_reads_only_stages_before_it() -> None:
+    seen: set[str] = set()
+    for stage in STAGES:
+        assert set(stage.inputs) <= seen
+        seen.add(stage.name)

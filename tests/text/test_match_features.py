@@ -1,0 +1,83 @@
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pintower.text.forward_index import ForwardIndex, build_forward_index, gather
+from pintower.text.match_features import FEATURES, MatchStatistics, fit_statistics, match_features
+
+PINS = [
+    {"title": "red shoes", "description": "red red shoes for summer"},
+    {"title": "red shoes for women", "board_titles": ["shoes", "red things"]},
+    {"title": "blue sofa"},
+    {},
+]
+
+
+def features(query: str, rows: list[int]) -> dict[str, list[float]]:
+    index, statistics = build_forward_index(PINS), fit_statistics(PINS)
+    values = match_features(query, index, np.array(rows, dtype=np.int64), statistics)
+    return {name: values[:, column].tolist() for column, name in enumerate(FEATURES)}
+
+
+def test_bm25_of_a_source_equals_the_formula_by_hand() -> None:
+    idf = math.log1p((4 - 2 + 0.5) / (2 + 0.5))  # "red" and "shoes" are each in two of four pins
+    mean = (2 + 4 + 2 + 0) / 4
+    tf = 2.2 / (1 + 1.2 * (0.25 + 0.75 * 2 / mean))
+    assert features("red shoes", [0])["bm25_title"][0] == pytest.approx(2 * idf * tf, rel=1e-6)
+
+
+def test_title_matches_are_exact_or_by_prefix() -> None:
+    got = features("Red SHOES", [0, 1, 2, 3])
+    assert got["title_exact"] == [1, 0, 0, 0]
+    assert got["title_prefix"] == [1, 1, 0, 0]
+    assert got["share_matched"] == [1, 1, 0, 0]
+    assert features("shoes red", [0])["title_prefix"] == [0]
+
+
+def test_shares_count_distinct_query_terms() -> None:
+    got = features("red red sofa", [0, 2])
+    assert got["share_matched"] == [0.5, 0.5]
+    assert got["query_terms"] == [2, 2]
+
+
+def test_rows_may_repeat_and_come_in_any_order() -> None:
+    index, statistics = build_forward_index(PINS), fit_statistics(PINS)
+    rows = np.array([2, 0, 0, 3, 1])
+    together = match_features("red sofa", index, rows, statistics)
+    alone = [match_features("red sofa", index, rows[i : i + 1], statistics)[0] for i in range(5)]
+    np.testing.assert_array_equal(together, np.stack(alone))
+
+
+@given(st.text(max_size=300))
+def test_any_query_gives_finite_features(query: str) -> None:
+    index, statistics = build_forward_index(PINS), fit_statistics(PINS)
+    values = match_features(query, index, np.arange(4), statistics)
+    assert values.shape == (4, len(FEATURES))
+    assert np.isfinite(values).all()
+
+
+def test_no_pins_and_an_empty_corpus_are_answered() -> None:
+    index, statistics = build_forward_index([]), fit_statistics([])
+    assert match_features("red", index, np.array([], np.int64), statistics).shape[0] == 0
+
+
+def test_index_and_statistics_survive_their_files(tmp_path: Path) -> None:
+    index, statistics = build_forward_index(PINS), fit_statistics(PINS)
+    index.save(tmp_path)
+    statistics.save(tmp_path / "stats")
+    again = ForwardIndex.load(tmp_path), MatchStatistics.load(tmp_path / "stats")
+    rows = np.arange(4)
+    np.testing.assert_array_equal(
+        match_features("red shoes", index, rows, statistics),
+        match_features("red shoes", again[0], rows, again[1]),
+    )
+
+
+def test_gather_lays_rows_end_to_end() -> None:
+    slices = gather(np.array([0, 2, 2, 5]), np.array([2, 1, 0]))
+    assert slices.positions.tolist() == [2, 3, 4, 0, 1]
+    assert slices.row.tolist() == [0, 0, 0, 2, 2]
