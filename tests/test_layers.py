@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "pintower"
 FOUNDATION = {
     "__init__", "artifacts", "assets", "config", "contracts", "errors", "gates", "progress",
 }  # fmt: skip
-DOMAIN = {"data", "metrics", "models", "serving", "snapshot", "text"}
+DOMAIN = {"data", "figures", "metrics", "models", "serving", "snapshot", "text"}
 STAGES = {
     "bench", "evaluation", "export", "labels", "pins", "release", "report", "repository",
     "student", "teacher",

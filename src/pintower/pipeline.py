@@ -177,9 +177,9 @@ def _config(section: Any) -> dict[str, Any]:
     values: dict[str, Any] = section.model_dump(mode="json")
     path = getattr(section, "path", None)
     if path is not None:
-        if not path.is_dir():
-            raise InputError(f"The dataset folder {path} does not exist.")
-        values["path"] = hash_files(path)
+        from pintower.data.reader import fingerprint
+
+        values["path"] = fingerprint(path)
     return values
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from pintower.data.jsonl import read_jsonl
-from pintower.data.tables import IMPRESSIONS, JUDGMENTS, PINS, QUERY_LOG
+from pintower.data.tables import IMPRESSIONS, JUDGMENTS, PINS, QUERY_LOG, SCHEMAS
 from pintower.errors import DatasetError
 
 __all__ = ["FORMATS", "find_file", "read_rows"]
@@ -45,8 +45,8 @@ def find_file(folder: Path, table: str) -> Path | None:
     return found[0] if found else None
 
 
-def read_rows(path: Path) -> pl.DataFrame:
-    """Read a file's rows as they are, columns untouched.
+def read_rows(path: Path, table: str) -> pl.DataFrame:
+    """Read the rows of a table's file as they are, columns untouched.
 
     Raises:
         DatasetError: if the file is empty, broken or has no rows.
@@ -58,7 +58,7 @@ def read_rows(path: Path) -> pl.DataFrame:
     elif path.suffix == ".tsv":
         frame = _read_tsv(path)
     else:
-        frame = read_jsonl(path)
+        frame = read_jsonl(path, (*SCHEMAS[table], "count"))
     if frame.is_empty():
         raise DatasetError(f"{path} holds no rows; fill it or remove it.")
     _log.debug("%s: %d rows, columns %s", path, len(frame), frame.columns)
@@ -91,14 +91,14 @@ def _read_tsv(path: Path) -> pl.DataFrame:
     names = [name.strip() for name in lines[0].decode("utf-8-sig").split("\t")]
     if len(set(names)) < width:
         raise DatasetError(f"{path}, line 1: a column is named twice: {', '.join(names)}.")
-    for number, line in enumerate(lines, 1):
-        fields = line.count(b"\t") + 1
-        if line.strip() and fields != width:
+    for number, row in enumerate(lines, 1):
+        fields = row.count(b"\t") + 1
+        if row.strip() and fields != width:
             raise DatasetError(
                 f"{path}, line {number}: {fields} fields, but the header has {width} "
                 f"({', '.join(names)}). Fields are separated by tabs and not quoted."
             )
-    body = b"\n".join(line for line in lines[1:] if line.strip())
+    body = b"\n".join(row for row in lines[1:] if row.strip())
     if not body:
         return pl.DataFrame(schema=dict.fromkeys(names, pl.String()))
     return pl.read_csv(

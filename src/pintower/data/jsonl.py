@@ -7,8 +7,8 @@ fractional, scalars of several kinds become text, and nothing is rounded or drop
 import gzip
 import json
 import zlib
-from collections.abc import Iterator
-from itertools import batched, chain
+from collections.abc import Collection, Iterator
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -22,27 +22,34 @@ _CHUNK = 20_000
 _BOM = b"\xef\xbb\xbf"
 
 
-def read_jsonl(path: Path) -> pl.DataFrame:
+def read_jsonl(path: Path, known: Collection[str]) -> pl.DataFrame:
     """Read ``.jsonl`` or ``.jsonl.gz``: one object a line, blank lines skipped.
 
-    A key whose values have several shapes (numbers here, objects there) has the type ``Null`` when
-    it comes back: no value survives, and the reader says so if it needs the column.
+    Args:
+        path: the file.
+        known: the columns somebody will use; another column may hold anything (where no table
+            can hold it, it comes back without values).
 
     Raises:
         DatasetError: for a broken gzip stream, text that is not UTF-8, a line that is not a JSON
-            object, a character or number that no table can hold.
+            object, a known column that holds lists here and single values there.
     """
     frames = []
-    for chunk in batched(_records(path), _CHUNK):
-        names = dict.fromkeys(chain.from_iterable(record for _, record in chunk))
-        columns = [_series(name, [record.get(name) for _, record in chunk]) for name in names]
-        frames.append(pl.DataFrame(columns))
-    if not frames:
-        return pl.DataFrame()
-    return _concatenate(frames)
+    records = _records(path)
+    while chunk := list(islice(records, _CHUNK)):
+        names = dict.fromkeys(chain.from_iterable(chunk))
+        frames.append(pl.DataFrame([_series(n, [r.get(n) for r in chunk]) for n in names]))
+    mixed = {name for name in _names(frames) if _is_mixed(frames, name)}
+    if refused := sorted(mixed.intersection(known)):
+        raise DatasetError(
+            f"{path}: column {refused[0]!r} holds values of several shapes (lists, objects, "
+            f"single values); give it one shape in every line."
+        )
+    frames = [_without(frame, mixed) for frame in frames]
+    return pl.concat(frames, how="diagonal_relaxed") if frames else pl.DataFrame()
 
 
-def _records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def _records(path: Path) -> Iterator[dict[str, Any]]:
     for number, line in _lines(path):
         try:
             record = json.loads(line.decode("utf-8"))
@@ -60,7 +67,7 @@ def _records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             )
         if b"\\u" in line:
             _refuse_half_characters(path, number, record)
-        yield number, record
+        yield record
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
@@ -94,27 +101,31 @@ def _refuse_half_characters(path: Path, number: int, record: dict[str, Any]) -> 
 def _series(name: str, values: list[Any]) -> pl.Series:
     given = [value for value in values if value is not None]
     if all(isinstance(value, list) for value in given) and given:
-        inner = {type(item) for value in given for item in value if item is not None}
+        inner = set(map(type, chain.from_iterable(given))) - {type(None)}
         lists: list[list[Any] | None]
         if not inner:
             return pl.Series(name, values, dtype=pl.List(pl.Null()))
         if inner == {int} and all(_fits(item) for value in given for item in value):
             return pl.Series(name, values, dtype=pl.List(pl.Int64()))
+        if inner == {float}:
+            return pl.Series(name, values, dtype=pl.List(pl.Float64()))
         if inner <= {int, float}:
             lists = [None if v is None else [_number(item) for item in v] for v in values]
             return pl.Series(name, lists, dtype=pl.List(pl.Float64()))
         if inner <= {int, float, str, bool}:
             lists = [None if v is None else [_text(item) for item in v] for v in values]
             return pl.Series(name, lists, dtype=pl.List(pl.String()))
-        return pl.Series(name, [None] * len(values), dtype=pl.Null())
+        return pl.Series(name, values, dtype=pl.Object())
     kinds = {type(value) for value in given}
+    if not kinds:
+        return pl.Series(name, values, dtype=pl.Null())
     if kinds == {int} and all(_fits(value) for value in given):
         return pl.Series(name, values, dtype=pl.Int64())
     if kinds == {float}:
         return pl.Series(name, values, dtype=pl.Float64())
     if kinds <= {int, float, str, bool}:
         return pl.Series(name, [_text(value) for value in values], dtype=pl.String())
-    return pl.Series(name, [None] * len(values), dtype=pl.Null())
+    return pl.Series(name, values, dtype=pl.Object())
 
 
 def _fits(value: int | None) -> bool:
@@ -132,15 +143,16 @@ def _text(value: Any) -> str | None:
     return value if value is None or isinstance(value, str) else str(value)
 
 
-def _concatenate(frames: list[pl.DataFrame]) -> pl.DataFrame:
-    """Stack chunks; a column that is text in one and numbers in another becomes text."""
-    names = dict.fromkeys(name for frame in frames for name in frame.columns)
-    for name in names:
-        types = [frame.schema[name] for frame in frames if name in frame.columns]
-        nested = [isinstance(kind, pl.List) for kind in types if kind != pl.Null()]
-        if any(nested) and not all(nested):
-            frames = [
-                frame.with_columns(pl.lit(None).alias(name)) if name in frame.columns else frame
-                for frame in frames
-            ]
-    return pl.concat(frames, how="diagonal_relaxed")
+def _names(frames: list[pl.DataFrame]) -> list[str]:
+    return list(dict.fromkeys(name for frame in frames for name in frame.columns))
+
+
+def _is_mixed(frames: list[pl.DataFrame], name: str) -> bool:
+    types = [frame.schema[name] for frame in frames if name in frame.columns]
+    nested = {isinstance(kind, pl.List) for kind in types if kind != pl.Null()}
+    return len(nested) > 1 or any(isinstance(kind, pl.Object) for kind in types)
+
+
+def _without(frame: pl.DataFrame, mixed: set[str]) -> pl.DataFrame:
+    """Empty the columns that no table can hold; their names stay, for messages."""
+    return frame.with_columns(pl.lit(None).alias(n) for n in frame.columns if n in mixed)

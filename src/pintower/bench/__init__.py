@@ -1,0 +1,145 @@
+"""The bench stage: the served ensemble under the log's real queries, by the genuine perf_analyzer.
+
+Each measurement has a server of its own, so that it starts with an empty cache; each row of the
+load is sent once, so the cache hit rate is the log's own.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pintower.artifacts import read_json, write_json
+from pintower.bench.figure import latency_plot
+from pintower.bench.load import Load, Request, log_load, unique_load, warmup_load
+from pintower.bench.machine import commit, device, versions
+from pintower.config import BenchConfig
+from pintower.progress import track
+from pintower.serving.addresses import free_addresses
+from pintower.serving.environment import ServerEnvironment, ensure_environment
+from pintower.serving.perf_analyzer import Row, run_load
+from pintower.serving.server import TritonServer
+
+__all__ = ["run"]
+
+logger = logging.getLogger(__name__)
+
+_ENSEMBLE = "relevance"
+_STEPS = ("tokenizer", "query_encoder", "pin_features", "scorer")
+_METHOD = (
+    "Closed loop through gRPC on loopback, perf_analyzer on the machine that serves. Each scenario "
+    "and concurrency has a freshly started server; warm-up requests carry queries that are not "
+    "measured; every measured request is sent once, in the order of the log. Percentiles are taken "
+    "over all requests. cache_hit_rate is the query encoder's hits over its answered requests. "
+    "Step times are the server's own, microseconds a request, cache hits included."
+)
+
+
+def run(config: BenchConfig, inputs: Mapping[str, Path], folder: Path) -> dict[str, Any]:
+    """Measure and write ``results.json`` and ``latency.svg``.
+
+    Args:
+        config: how much load.
+        inputs: ``data``, ``pins`` and ``repository``.
+        folder: where to write.
+
+    Returns:
+        The headline figures.
+
+    Raises:
+        SetupError: if the server environment is missing or a server does not start.
+    """
+    environment = ensure_environment()
+    sizes = (config.requests, config.candidates)
+    loads = [build(inputs["data"], inputs["pins"], *sizes) for build in (log_load, unique_load)]
+    plan = [(load, concurrency) for load in loads for concurrency in config.concurrency]
+    rows = []
+    for load, concurrency in track(plan, "Measuring latency", unit="measurements"):
+        warmup = warmup_load(inputs["data"], inputs["pins"], load, config.warmup, config.candidates)
+        rows.append(_measure(environment, inputs["repository"], load, warmup, concurrency))
+    release = read_json(inputs["repository"] / "release.json")
+    results = {
+        "name": "serving",
+        "command": "pintower bench",
+        "commit": commit(),
+        "device": device(),
+        "versions": versions(),
+        "backend": "onnxruntime: pintower's strict python-based backend, ONNX Runtime 1.19.2",
+        "target": release["target"],
+        "method": _METHOD,
+        "candidates": config.candidates,
+        "rows": rows,
+        "headline": _headline(rows),
+    }
+    write_json(folder / "results.json", results)
+    (folder / "latency.svg").write_text(latency_plot(rows), "utf-8")
+    return _headline(rows)
+
+
+def _measure(
+    environment: ServerEnvironment,
+    repository: Path,
+    load: Load,
+    warmup: Load,
+    concurrency: int,
+) -> dict[str, Any]:
+    addresses = free_addresses()
+    with TritonServer(environment, repository, addresses=addresses):
+        result = run_load(
+            environment,
+            addresses,
+            _ENSEMBLE,
+            _rows(load.requests),
+            concurrency=min(concurrency, len(load.requests)),
+            warmup=_rows(warmup.requests),
+        )
+    steps = {}
+    for step in _STEPS:
+        counters = result.counters(step)
+        answered = max(counters.success, 1)
+        steps[step] = {
+            "request_us": round(counters.request_us / answered, 1),
+            "queue_us": round(counters.queue_us / answered, 1),
+            "infer_us": round(counters.compute_infer_us / answered, 1),
+            "cache_hit_rate": round(counters.hit_rate, 4),
+        }
+    row = {
+        "scenario": load.scenario,
+        **result.row(),
+        "repeat_share": round(load.repeat_share, 4),
+        "cache_hit_rate": round(result.hit_rate("query_encoder"), 4),
+        "failures": result.counters(_ENSEMBLE).failure,
+        "steps": steps,
+    }
+    logger.info(
+        "%s, concurrency %d: %.0f requests/s, p50 %.2f ms, p99 %.2f ms, cache hits %.0f %%",
+        load.scenario, concurrency, row["throughput"], row["p50_ms"], row["p99_ms"],
+        100 * row["cache_hit_rate"],
+    )  # fmt: skip
+    return row
+
+
+def _rows(requests: Sequence[Request]) -> list[Row]:
+    return [
+        {
+            "QUERY": np.array([[request.query]], dtype=np.object_),
+            "PIN_IDS": np.array(request.pin_ids, dtype=np.object_),
+        }
+        for request in requests
+    ]
+
+
+def _headline(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return p50, p99 and throughput of every scenario at its lowest concurrency."""
+    lowest: dict[str, Mapping[str, Any]] = {}
+    for row in rows:
+        best = lowest.get(row["scenario"])
+        if best is None or row["concurrency"] < best["concurrency"]:
+            lowest[row["scenario"]] = row
+    return {
+        f"{scenario}_{figure}": row[figure]
+        for scenario, row in lowest.items()
+        for figure in ("p50_ms", "p99_ms", "throughput", "cache_hit_rate")
+    }

@@ -1,0 +1,60 @@
+"""What a result was measured on: device, versions, commit."""
+
+import importlib.metadata
+import os
+import platform
+import subprocess
+from pathlib import Path
+
+__all__ = ["commit", "device", "versions"]
+
+_PACKAGES = ("pintower", "numpy", "onnxruntime", "onnxruntime-gpu", "tokenizers", "tritonclient")
+
+
+def device() -> dict[str, object]:
+    """Return processor, cores and memory."""
+    model = platform.processor() or platform.machine()
+    for line in _lines(Path("/proc/cpuinfo")):
+        if line.startswith("model name"):
+            model = line.partition(":")[2].strip()
+            break
+    pages, size = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
+    return {
+        "processor": model,
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_gib": round(pages * size / 2**30, 1),
+        "accelerator": None,
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that decide on speed."""
+    found = {"python": platform.python_version(), "kernel": platform.release()}
+    for name in _PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def commit() -> str | None:
+    """Return the checkout's commit; None for an installed package."""
+    try:
+        done = subprocess.run(
+            ["git", "rev-parse", "HEAD"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text("utf-8").splitlines()
+    except OSError:
+        return []

@@ -1,0 +1,139 @@
+"""The data stage: a dataset folder in, the tables of every later stage out."""
+
+import logging
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from pintower.artifacts import write_json
+from pintower.config import DataConfig
+from pintower.data.engagement import NO_ENGAGEMENT, derive_engaged_queries
+from pintower.data.reader import Dataset, read_dataset
+from pintower.data.splits import held_out_queries, split_judgments
+from pintower.data.synthetic import generate
+from pintower.data.tables import (
+    DATASET,
+    IMPRESSIONS,
+    JUDGMENTS,
+    MATCH_STATISTICS,
+    PINS,
+    QUERY_LOG,
+    SPLITS,
+    TEXT_COLUMNS,
+)
+from pintower.data.vectors import vector_widths
+from pintower.progress import track
+from pintower.text.match_features import fit_statistics
+
+__all__ = ["run"]
+
+_log = logging.getLogger(__name__)
+
+
+def run(config: DataConfig, inputs: Mapping[str, Path], folder: Path) -> dict[str, Any]:
+    """Write the tables, the match statistics and ``dataset.json``.
+
+    Args:
+        config: where the data comes from and how it is split.
+        inputs: unused, the data stage is the first.
+        folder: where to write.
+
+    Returns:
+        Rows of each table, and queries of each split.
+
+    Raises:
+        DatasetError: if the dataset folder cannot be used.
+    """
+    dataset = _load(config, folder)
+    judgments = split_judgments(
+        dataset.judgments,
+        seed=config.seed,
+        validation_share=config.validation_share,
+        test_share=config.test_share,
+    )
+    pins = dataset.pins
+    if _needs_engaged_queries(dataset):
+        _log.info("deriving engaged queries from the impressions of training queries")
+        pins = derive_engaged_queries(pins, dataset.impressions, held_out_queries(judgments))
+    tables = {
+        PINS: pins,
+        JUDGMENTS: judgments,
+        IMPRESSIONS: dataset.impressions,
+        QUERY_LOG: _query_log(dataset),
+    }
+    for name, table in tables.items():
+        table.write_parquet(folder / f"{name}.parquet")
+    text = pins.select(TEXT_COLUMNS).iter_rows(named=True)
+    rows = track(text, "Counting terms", total=len(pins), unit="pins")
+    fit_statistics(rows).save(folder / MATCH_STATISTICS)
+    info = _describe(config.name, tables)
+    write_json(folder / DATASET, info)
+    return {key: value for key, value in info.items() if key != "feature_columns"}
+
+
+def _load(config: DataConfig, folder: Path) -> Dataset:
+    """Read the user's folder; without one, generate the synthetic catalogue and read that."""
+    if config.path is not None:
+        return _read(config, config.path)
+    generated = folder / ".synthetic"
+    shutil.rmtree(generated, ignore_errors=True)
+    generated.mkdir()
+    generate(config, generated)
+    dataset = _read(config, generated)
+    shutil.rmtree(generated)
+    return dataset
+
+
+def _read(config: DataConfig, path: Path) -> Dataset:
+    return read_dataset(
+        path,
+        feature_columns=config.feature_columns,
+        judgments_required=config.judgments_required,
+        seed=config.seed,
+    )
+
+
+def _needs_engaged_queries(dataset: Dataset) -> bool:
+    kinds = dataset.impressions["engagement"].drop_nulls().unique()
+    engaged = any(kind != NO_ENGAGEMENT for kind in kinds)
+    return engaged and not dataset.pins["engaged_queries"].list.len().sum()
+
+
+def _query_log(dataset: Dataset) -> pl.DataFrame:
+    """Return the query log, or the best stand-in for one."""
+    if not dataset.query_log.is_empty():
+        return dataset.query_log
+    columns = ["query", "timestamp"]
+    if not dataset.impressions.is_empty():
+        _log.info("no query log: taking the queries of the impressions, in the order of time")
+        # One request shows many pins: the rows of one query at one second are one request.
+        requests = dataset.impressions.select(columns)
+        timed = requests.filter(pl.col("timestamp").is_not_null()).unique(maintain_order=True)
+        untimed = requests.filter(pl.col("timestamp").is_null())
+        return pl.concat([timed.sort("timestamp", maintain_order=True), untimed])
+    queries = dataset.judgments["query"].unique(maintain_order=True)
+    if queries.is_empty():
+        _log.info("no query anywhere: engaged queries and titles of the pins stand in for a log")
+        engaged = dataset.pins["engaged_queries"].explode(empty_as_null=False)
+        titles = dataset.pins["title"].filter(dataset.pins["title"] != "")
+        queries = pl.concat([engaged, titles]).unique(maintain_order=True).rename("query")
+    else:
+        _log.info("no query log and no impressions: taking the judged queries")
+    return pl.DataFrame([queries, pl.Series("timestamp", [None] * len(queries), dtype=pl.Int64())])
+
+
+def _describe(name: str, tables: Mapping[str, pl.DataFrame]) -> dict[str, Any]:
+    judgments = tables[JUDGMENTS]
+    widths = vector_widths(tables[PINS])
+    return {
+        "name": name,
+        "feature_columns": [{"name": key, "width": width} for key, width in widths.items()],
+        **{table: len(frame) for table, frame in tables.items()},
+        "judged_queries": {
+            split: judgments.filter(pl.col("split") == split)["query"].n_unique()
+            for split in SPLITS
+        },
+    }

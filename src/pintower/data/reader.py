@@ -1,0 +1,98 @@
+"""Reads a dataset folder: what a user brings, or what the synthetic generator wrote.
+
+    tables = read_dataset(Path("my-catalogue"))
+
+The folder holds ``pins`` and, in formats listed in :data:`pintower.data.files.FORMATS`,
+``judgments``, ``impressions`` and ``query_log``.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from pintower.artifacts import hash_file, hash_json
+from pintower.data.files import FORMATS, find_file, read_rows
+from pintower.data.pairs import clean_impressions, clean_judgments, clean_query_log
+from pintower.data.pins import clean_pins
+from pintower.data.tables import IMPRESSIONS, JUDGMENTS, PINS, QUERY_LOG, empty
+from pintower.errors import DatasetError
+
+__all__ = ["Dataset", "fingerprint", "read_dataset"]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The tables of a dataset folder, checked and in their schemas.
+
+    Attributes:
+        pins: one row a pin.
+        judgments: one row a query and pin; ``split`` is null where the user gave none.
+        impressions: empty where the folder has none.
+        query_log: requests in arrival order, empty where the folder has none.
+    """
+
+    pins: pl.DataFrame
+    judgments: pl.DataFrame
+    impressions: pl.DataFrame
+    query_log: pl.DataFrame
+
+
+def read_dataset(
+    folder: Path,
+    *,
+    feature_columns: Collection[str] | None = None,
+    judgments_required: bool = True,
+    seed: int = 7,
+) -> Dataset:
+    """Read and check a dataset folder.
+
+    Args:
+        folder: the dataset folder.
+        feature_columns: vector columns to keep; None keeps every list-of-floats column.
+        judgments_required: refuse a folder without judgments. Training needs them, serving a
+            finished student needs pins only.
+        seed: orders a query log that has counts and no timestamps.
+
+    Raises:
+        DatasetError: if a file is missing, broken, or breaks a rule of the dataset folder.
+    """
+    path = _required(folder, PINS)
+    pins = clean_pins(read_rows(path, PINS), path, feature_columns)
+    judged = _required(folder, JUDGMENTS) if judgments_required else find_file(folder, JUDGMENTS)
+    shown = find_file(folder, IMPRESSIONS)
+    logged = find_file(folder, QUERY_LOG)
+    return Dataset(
+        pins=pins,
+        judgments=clean_judgments(read_rows(judged, JUDGMENTS), judged, pins)
+        if judged
+        else empty(JUDGMENTS),
+        impressions=clean_impressions(read_rows(shown, IMPRESSIONS), shown, pins)
+        if shown
+        else empty(IMPRESSIONS),
+        query_log=clean_query_log(read_rows(logged, QUERY_LOG), logged, seed)
+        if logged
+        else empty(QUERY_LOG),
+    )
+
+
+def fingerprint(path: Path) -> str:
+    """Return a hash over the names and bytes of a dataset folder's tables.
+
+    Raises:
+        DatasetError: if the folder is missing or holds a table twice.
+    """
+    found = [find_file(path, table) for table in FORMATS]
+    return hash_json({file.name: hash_file(file) for file in found if file is not None})
+
+
+def _required(folder: Path, table: str) -> Path:
+    path = find_file(folder, table)
+    if path is None:
+        held = sorted(entry.name for entry in folder.iterdir())
+        names = " or ".join(f"{table}.{ending}" for ending in FORMATS[table])
+        raise DatasetError(
+            f"{folder} holds no {table}: {names} is needed; found: {', '.join(held) or 'nothing'}."
+        )
+    return path

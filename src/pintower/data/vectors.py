@@ -1,0 +1,98 @@
+"""Feature vector columns of the pins table: found, checked, as FP32 lists of one width."""
+
+import logging
+from collections.abc import Collection
+from pathlib import Path
+
+import polars as pl
+
+from pintower.data.checks import rows_where
+from pintower.data.tables import PINS, SCHEMAS
+from pintower.errors import DatasetError
+
+__all__ = ["clean_vectors", "find_vectors", "vector_widths"]
+
+_log = logging.getLogger(__name__)
+
+
+def find_vectors(
+    frame: pl.DataFrame, path: Path, feature_columns: Collection[str] | None
+) -> list[str]:
+    """Return the names of the columns that hold feature vectors.
+
+    Args:
+        frame: raw rows.
+        path: the file, for messages.
+        feature_columns: the columns asked for; None takes every column of lists of floats. Lists
+            of whole numbers are vectors only where they are asked for.
+
+    Raises:
+        DatasetError: if a column asked for is missing or holds no lists of numbers.
+    """
+    free = [name for name in frame.columns if name not in SCHEMAS[PINS]]
+    if feature_columns is None:
+        return [name for name in free if _inner(frame.schema[name]).is_float()]
+    for name in feature_columns:
+        if name not in free:
+            raise DatasetError(
+                f"{path} lacks the feature column {name!r}; columns that could be one: "
+                f"{', '.join(free) or 'none'}. Correct data.feature_columns or add the column."
+            )
+        if not _inner(frame.schema[name]).is_numeric():
+            raise DatasetError(
+                f"{path}: feature column {name!r} has the type {frame.schema[name]}; lists of "
+                f"numbers are expected."
+            )
+    return list(feature_columns)
+
+
+def clean_vectors(frame: pl.DataFrame, columns: Collection[str], path: Path) -> list[pl.Series]:
+    """Return the vector columns as ``List(Float32)``; a pin without a vector has null.
+
+    Raises:
+        DatasetError: naming the first row whose width or numbers are wrong.
+    """
+    cleaned = []
+    for name in columns:
+        series = frame[name].cast(pl.List(pl.Float32()), strict=False).alias(name)
+        widths = series.list.len()
+        given = widths.drop_nulls()
+        if given.is_empty():
+            _log.info("%s: feature column %s holds no vectors and is not used", path, name)
+            continue
+        _check(series, widths, int(given[0]), path)
+        cleaned.append(series)
+    return cleaned
+
+
+def vector_widths(pins: pl.DataFrame) -> dict[str, int]:
+    """Return ``{column: width}`` for the vector columns of a cleaned pins table."""
+    names = [name for name in pins.columns if name not in SCHEMAS[PINS]]
+    return {name: int(pins[name].drop_nulls().list.len()[0]) for name in names}
+
+
+def _inner(kind: pl.DataType) -> pl.DataType:
+    if isinstance(kind, (pl.List, pl.Array)):
+        inner = kind.inner
+        return inner if isinstance(inner, pl.DataType) else inner()
+    return pl.Null()
+
+
+def _check(series: pl.Series, widths: pl.Series, width: int, path: Path) -> None:
+    name = series.name
+    table = pl.DataFrame([series.alias("vector"), widths.alias("width")])
+    if rows := rows_where(table, pl.col("width") != width):
+        raise DatasetError(
+            f"{path}, row {rows[0]}: {name!r} has {widths[rows[0] - 1]} numbers, the rows before "
+            f"have {width}. Every vector of a column needs one width; if {name!r} is no feature "
+            f"vector, name those that are in data.feature_columns."
+        )
+    if width == 0:
+        raise DatasetError(f"{path}: the vectors of {name!r} are empty; remove the column.")
+    element = pl.element()
+    finite = pl.col("vector").list.eval(element.is_finite().fill_null(False)).list.all()
+    if rows := rows_where(table, pl.col("vector").is_not_null() & ~finite):
+        raise DatasetError(
+            f"{path}, row {rows[0]}: {name!r} holds a null, NaN or infinite number (or one too "
+            f"large for 32 bits). Use null for the whole vector where a pin has none."
+        )

@@ -1,0 +1,122 @@
+"""The data stage writes every table that later stages read, whatever the user left out."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from pintower.config import DataConfig, SyntheticConfig
+from pintower.data.prepare import run
+from pintower.data.tables import SCHEMAS, read_table
+from pintower.errors import DatasetError
+from pintower.text.match_features import MatchStatistics
+
+QUERIES = [f"query {i}" for i in range(10)]
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    folder = tmp_path / "dataset"
+    folder.mkdir()
+    pl.DataFrame(
+        {
+            "pin_id": ["a", "b"],
+            "title": ["red sofa", "oak shelf"],
+            "visual": pl.Series([[0.5, 1.0, 2.0], None], dtype=pl.List(pl.Float64)),
+        }
+    ).write_parquet(folder / "pins.parquet")
+    pl.DataFrame({"query": QUERIES, "pin_id": ["a"] * 10, "level": [4] * 10}).write_parquet(
+        folder / "judgments.parquet"
+    )
+    return folder
+
+
+def prepare(dataset: Path, tmp_path: Path, **options: Any) -> Path:
+    out = tmp_path / "data"
+    out.mkdir()
+    run(DataConfig(path=dataset, name="mine", **options), {}, out)
+    return out
+
+
+def test_every_table_is_written_in_its_schema(dataset: Path, tmp_path: Path) -> None:
+    out = prepare(dataset, tmp_path)
+    for table, schema in SCHEMAS.items():
+        found = read_table(out, table).schema
+        assert {name: found[name] for name in schema} == schema
+    described = json.loads((out / "dataset.json").read_text())
+    assert described["name"] == "mine"
+    assert described["feature_columns"] == [{"name": "visual", "width": 3}]
+    assert described["pins"] == 2
+    assert sum(described["judged_queries"].values()) == 10
+    assert all(described["judged_queries"].values())
+    assert MatchStatistics.load(out / "match_stats").pins == 2
+    assert sorted(path.name for path in out.iterdir()) == [
+        "dataset.json", "impressions.parquet", "judgments.parquet", "match_stats",
+        "pins.parquet", "query_log.parquet",
+    ]  # fmt: skip
+
+
+def test_engaged_queries_come_from_training_queries_alone(dataset: Path, tmp_path: Path) -> None:
+    pl.DataFrame(
+        {
+            "query": [*QUERIES, *(q.upper() for q in QUERIES), "never judged", "not clicked"],
+            "pin_id": ["a"] * 20 + ["b", "b"],
+            "engagement": ["click"] * 20 + ["save", "none"],
+        }
+    ).write_parquet(dataset / "impressions.parquet")
+    out = prepare(dataset, tmp_path)
+    judgments = read_table(out, "judgments")
+    training = set(judgments.filter(pl.col("split") == "train")["query"])
+    engaged = dict(read_table(out, "pins").select("pin_id", "engaged_queries").iter_rows())
+    assert set(engaged["a"]) == training
+    assert engaged["b"] == ["never judged"]
+
+
+def test_a_users_own_engaged_queries_are_kept(dataset: Path, tmp_path: Path) -> None:
+    pins = pl.read_parquet(dataset / "pins.parquet")
+    pins.with_columns(engaged_queries=pl.Series([["mine"], None])).write_parquet(
+        dataset / "pins.parquet"
+    )
+    pl.DataFrame({"query": ["q"], "pin_id": ["b"], "engagement": ["click"]}).write_parquet(
+        dataset / "impressions.parquet"
+    )
+    out = prepare(dataset, tmp_path)
+    assert read_table(out, "pins")["engaged_queries"].to_list() == [["mine"], []]
+
+
+def test_query_log_falls_back_to_impressions_then_to_judgments(
+    dataset: Path, tmp_path: Path
+) -> None:
+    out = prepare(dataset, tmp_path)
+    assert read_table(out, "query_log")["query"].to_list() == QUERIES
+    pl.DataFrame(
+        {"query": ["late", "early", "early"], "pin_id": ["a", "a", "b"], "timestamp": [9, 1, 1]}
+    ).write_parquet(dataset / "impressions.parquet")
+    (tmp_path / "second").mkdir()
+    out = prepare(dataset, tmp_path / "second")
+    assert read_table(out, "query_log")["query"].to_list() == ["early", "late"]
+
+
+def test_pins_alone_are_enough_when_judgments_are_not_required(
+    dataset: Path, tmp_path: Path
+) -> None:
+    (dataset / "judgments.parquet").unlink()
+    out = prepare(dataset, tmp_path, judgments_required=False)
+    assert read_table(out, "judgments").is_empty()
+    assert read_table(out, "impressions").is_empty()
+    assert len(read_table(out, "query_log")) > 0  # engaged queries or titles stand in
+    with pytest.raises(DatasetError, match="holds no judgments"):
+        run(DataConfig(path=dataset), {}, out)
+
+
+def test_the_synthetic_catalogue_goes_the_same_way(tmp_path: Path) -> None:
+    sizes = SyntheticConfig(
+        pins=300, queries=40, judged_queries=12, judgments_per_query=5,
+        impressions_per_judgment=5, log_requests=200,
+    )  # fmt: skip
+    info = run(DataConfig(synthetic=sizes), {}, tmp_path)
+    assert (info["pins"], info["judgments"], info["impressions"]) == (300, 60, 300)
+    assert read_table(tmp_path, "pins")["engaged_queries"].list.len().sum() > 0
+    assert not (tmp_path / ".synthetic").exists()
