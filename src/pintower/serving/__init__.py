@@ -1,0 +1,1 @@
+"""The local Triton server, its environment, its client and its load generator."""

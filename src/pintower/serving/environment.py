@@ -1,0 +1,153 @@
+"""The environment the local Triton server runs in: found, installed, checked.
+
+It is a venv of its own (see ``triton_models/requirements-local*.txt``) in the user's cache folder,
+named after its requirements, or the folder that ``PINTOWER_TRITON_ENV`` names. A folder that the
+user brings is checked and used as it is; an absent or empty one is installed into.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from pintower.errors import SetupError
+from pintower.serving.inspection import Check, inspect_layout, inspect_machine
+from pintower.serving.installation import environment_key, install, is_incomplete
+from pintower.serving.layout import read_layout
+from pintower.serving.preparation import prepare
+
+__all__ = [
+    "ENVIRONMENT_VARIABLE",
+    "Check",
+    "ServerEnvironment",
+    "ensure_environment",
+    "environment_folder",
+    "find_environment",
+    "inspect_environment",
+]
+
+ENVIRONMENT_VARIABLE = "PINTOWER_TRITON_ENV"
+
+
+@dataclass(frozen=True)
+class ServerEnvironment:
+    """A checked environment and the paths a server is started with.
+
+    Attributes:
+        folder: the venv.
+        python: its interpreter.
+        tritonserver: the server's binary.
+        library_path: value for ``LD_LIBRARY_PATH`` of the server.
+        backend_directory: holds the python backend and the strict onnxruntime backend.
+        cache_directory: holds the local response cache.
+        perf_analyzer: the load generator, None if the environment has none.
+        perf_library_path: value for ``LD_LIBRARY_PATH`` of the load generator.
+    """
+
+    folder: Path
+    python: Path
+    tritonserver: Path
+    library_path: str
+    backend_directory: Path
+    cache_directory: Path
+    perf_analyzer: Path | None
+    perf_library_path: str
+
+    def server_variables(self) -> dict[str, str]:
+        """Return the environment variables of a server process.
+
+        The venv's ``bin`` comes first in ``PATH`` because the stub finds its packages that way.
+        """
+        variables = _clean_variables()
+        variables["PATH"] = f"{self.folder / 'bin'}{os.pathsep}{variables.get('PATH', '')}"
+        variables["LD_LIBRARY_PATH"] = self.library_path
+        return variables
+
+    def perf_variables(self) -> dict[str, str]:
+        """Return the environment variables of a perf_analyzer process."""
+        return _clean_variables() | {"LD_LIBRARY_PATH": self.perf_library_path}
+
+
+def environment_folder() -> Path:
+    """Return the folder of the server environment, whether or not it exists."""
+    given = os.environ.get(ENVIRONMENT_VARIABLE)
+    if given:
+        return Path(given).expanduser().resolve()
+    return _cache() / f"triton-{environment_key()}"
+
+
+def find_environment() -> ServerEnvironment | None:
+    """Return the environment if it is installed, None if it is absent or unfinished.
+
+    Raises:
+        SetupError: if a folder is there but not fit; the message says why and what to do.
+    """
+    folder = environment_folder()
+    if is_incomplete(folder):
+        return None
+    layout = read_layout(folder)
+    checks = inspect_layout(layout)
+    wrong = [check for check in checks if check.required and not check.ok]
+    if wrong:
+        lines = "\n".join(f"  {check.name}: {check.detail}. {check.remedy}" for check in wrong)
+        raise SetupError(
+            f"The Triton server environment {folder} cannot be used:\n{lines}\n"
+            f"Fix or remove it; without {ENVIRONMENT_VARIABLE} pintower installs one of its own."
+        )
+    prepared = prepare(layout, _cache())
+    has_perf = all(check.ok for check in checks)
+    return ServerEnvironment(
+        folder=folder,
+        python=layout.python,
+        tritonserver=layout.tritonserver,
+        library_path=f"{layout.libraries}{os.pathsep}{prepared / 'libraries'}",
+        backend_directory=prepared / "backends",
+        cache_directory=layout.caches,
+        perf_analyzer=layout.perf_analyzer if has_perf else None,
+        perf_library_path=str(prepared / "perf_libraries"),
+    )
+
+
+def ensure_environment() -> ServerEnvironment:
+    """Return the environment, installing it first where it is missing (about 15 s, 350 MB).
+
+    Raises:
+        SetupError: if it cannot be installed, or a folder is there but not fit.
+    """
+    found = find_environment()
+    if found is not None:
+        return found
+    folder = environment_folder()
+    install(folder)
+    found = find_environment()
+    if found is None:
+        raise SetupError(f"The Triton server environment {folder} vanished while it was installed.")
+    return found
+
+
+def inspect_environment(ports: tuple[int, ...] = (8000, 8001, 8002)) -> list[Check]:
+    """Check the environment and the machine, without changing or raising anything.
+
+    Args:
+        ports: the ports a server would listen on.
+    """
+    folder = environment_folder()
+    if is_incomplete(folder):
+        remedy = "pintower installs it when a server is first started (about 350 MB)."
+        missing = Check("server environment", False, f"{folder} is not installed", remedy)
+        return [missing, *inspect_machine(ports)]
+    present = Check("server environment", True, str(folder))
+    return [present, *inspect_layout(read_layout(folder)), *inspect_machine(ports)]
+
+
+def _cache() -> Path:
+    folder = Path(platformdirs.user_cache_dir("pintower"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _clean_variables() -> dict[str, str]:
+    """Return this process's variables without those that would lead to its own Python."""
+    own = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "LD_PRELOAD")
+    return {key: value for key, value in os.environ.items() if key not in own}

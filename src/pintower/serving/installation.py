@@ -1,0 +1,119 @@
+"""Installs the server environment: a venv of its own, because its numpy and onnxruntime are older.
+
+An installation is complete or visibly incomplete: the file ``INCOMPLETE`` is the first thing
+written into the folder and the last one removed, and a lock keeps a second process waiting.
+"""
+
+import fcntl
+import logging
+import shutil
+import subprocess
+import sys
+import time
+import venv
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pintower.artifacts import hash_file, hash_json
+from pintower.assets import asset
+from pintower.errors import SetupError
+
+__all__ = ["environment_key", "install", "is_incomplete"]
+
+logger = logging.getLogger(__name__)
+
+INCOMPLETE = ".pintower-incomplete"
+REQUIREMENTS = ("requirements.txt", "requirements-local.txt", "requirements-local-nodeps.txt")
+
+
+def environment_key() -> str:
+    """Return a short hash over the requirements files and the Python version."""
+    files = {name: hash_file(asset("triton_models", name)) for name in REQUIREMENTS}
+    return hash_json({"files": files, "python": sys.version_info[:2]})[:12]
+
+
+def is_incomplete(folder: Path) -> bool:
+    """Say whether ``folder`` is absent, empty, or what an interrupted installation left."""
+    return (folder / INCOMPLETE).exists() or not folder.is_dir() or not any(folder.iterdir())
+
+
+def install(folder: Path) -> None:
+    """Install the environment into ``folder`` unless another process just did.
+
+    Raises:
+        SetupError: if the venv cannot be made or pip fails; pip's last lines are in the message.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with _lock(folder.with_name(f".{folder.name}.lock")):
+        if not is_incomplete(folder):
+            return
+        if folder.exists():
+            logger.info("Removing an unfinished installation in %s.", folder)
+            shutil.rmtree(folder)
+        started = time.monotonic()
+        logger.info("Installing the Triton server environment in %s (about 350 MB).", folder)
+        folder.mkdir()
+        (folder / INCOMPLETE).touch()
+        _make_venv(folder)
+        _pip(folder, "-r", str(asset("triton_models", "requirements-local.txt")))
+        _pip(folder, "--no-deps", "-r", str(asset("triton_models", REQUIREMENTS[-1])))
+        _keep_repositories_clean(folder)
+        (folder / INCOMPLETE).unlink()
+        logger.info("Server environment ready after %.0f s.", time.monotonic() - started)
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock; the system lets go of it even if the process is killed."""
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            logger.info("Another process is installing the server environment; waiting for it.")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _make_venv(folder: Path) -> None:
+    try:
+        venv.EnvBuilder(with_pip=True, symlinks=True).create(folder)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise SetupError(
+            f"A Python venv could not be made in {folder}: {error}. On Debian and Ubuntu install "
+            f"the python{sys.version_info[0]}.{sys.version_info[1]}-venv package."
+        ) from None
+
+
+def _keep_repositories_clean(folder: Path) -> None:
+    """Keep the server's Python from writing ``__pycache__`` into the repositories it serves.
+
+    The python backend's stub ignores ``PYTHONDONTWRITEBYTECODE`` but reads ``.pth`` files.
+    """
+    (packages,) = folder.glob("lib/python3.*/site-packages")
+    line = "import sys; sys.dont_write_bytecode = True\n"
+    (packages / "pintower_no_bytecode.pth").write_text(line, encoding="utf-8")
+
+
+def _pip(folder: Path, *arguments: str) -> None:
+    """Run pip of the environment from a folder that holds no package names."""
+    command = [str(folder / "bin" / "python"), "-I", "-m", "pip", "install", "--quiet"]
+    command += ["--no-input", "--disable-pip-version-check", *arguments]
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    for line in done.stdout.splitlines():
+        logger.debug("pip: %s", line)
+    if done.returncode != 0:
+        last = "\n".join(line for line in done.stdout.splitlines() if "ERROR" in line)
+        raise SetupError(
+            f"Installing the Triton server environment failed (pip ended with {done.returncode}):\n"
+            f"{last or done.stdout[-2000:]}\n"
+            "Check the network or the package index, or point PINTOWER_TRITON_ENV at an "
+            "environment that is already installed."
+        )

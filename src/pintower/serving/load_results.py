@@ -1,0 +1,145 @@
+"""What a load test measured, worked out from every single request.
+
+Given a number of requests, perf_analyzer's own throughput counts whole seconds (50 requests in
+1.1 s become 25 a second), so throughput and percentiles are computed here from the times of the
+requests that it exports.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pintower.artifacts import read_json
+from pintower.errors import PintowerError
+from pintower.serving.metrics import ModelMetrics
+
+__all__ = ["LoadResult", "Timings", "read_timings"]
+
+
+@dataclass(frozen=True)
+class Timings:
+    """When requests were sent and answered.
+
+    Attributes:
+        sent: [N] int64, nanoseconds.
+        answered: [N] int64, nanoseconds, of the same requests.
+    """
+
+    sent: npt.NDArray[np.int64]
+    answered: npt.NDArray[np.int64]
+
+    @property
+    def latencies_ms(self) -> npt.NDArray[np.float64]:
+        """[N] float64, milliseconds each request took, as the client saw it."""
+        return (self.answered - self.sent) / 1e6
+
+    @property
+    def seconds(self) -> float:
+        """From the first request sent to the last one answered."""
+        return float(self.answered.max() - self.sent.min()) / 1e9
+
+
+@dataclass(frozen=True)
+class LoadResult:
+    """One pass of a load test.
+
+    Attributes:
+        model: the model or ensemble that was asked.
+        concurrency: requests in flight, 0 in an open loop.
+        request_rate: requests a second that were aimed at, 0 in a closed loop.
+        timings: of every request.
+        server: what the server counted meanwhile, per model and version.
+    """
+
+    model: str
+    concurrency: int
+    request_rate: float
+    timings: Timings
+    server: Mapping[tuple[str, str], ModelMetrics]
+
+    @property
+    def requests(self) -> int:
+        """Requests answered."""
+        return len(self.timings.sent)
+
+    @property
+    def throughput(self) -> float:
+        """Requests answered a second."""
+        return self.requests / self.timings.seconds
+
+    @property
+    def mean_ms(self) -> float:
+        """Mean latency, milliseconds."""
+        return float(self.timings.latencies_ms.mean())
+
+    def percentile_ms(self, percent: float) -> float:
+        """Return the latency that ``percent`` per cent of the requests stay within."""
+        return float(np.percentile(self.timings.latencies_ms, percent))
+
+    @property
+    def p50_ms(self) -> float:
+        """Median latency, milliseconds."""
+        return self.percentile_ms(50)
+
+    @property
+    def p90_ms(self) -> float:
+        """90th percentile, milliseconds."""
+        return self.percentile_ms(90)
+
+    @property
+    def p95_ms(self) -> float:
+        """95th percentile, milliseconds."""
+        return self.percentile_ms(95)
+
+    @property
+    def p99_ms(self) -> float:
+        """99th percentile, milliseconds."""
+        return self.percentile_ms(99)
+
+    def counters(self, model: str) -> ModelMetrics:
+        """Return the counters of a model, its versions added up; zeros for an unknown one."""
+        versions = [vars(one) for (name, _), one in self.server.items() if name == model]
+        return ModelMetrics(
+            **{key: sum(one[key] for one in versions) for key in vars(ModelMetrics())}
+        )
+
+    def hit_rate(self, model: str) -> float:
+        """Return a model's cache hits over its successful requests during the pass."""
+        return self.counters(model).hit_rate
+
+    def row(self) -> dict[str, Any]:
+        """Return the figures as one flat row for a result file; times in milliseconds."""
+        return {
+            "model": self.model,
+            "concurrency": self.concurrency,
+            "request_rate": self.request_rate,
+            "requests": self.requests,
+            "seconds": round(self.timings.seconds, 3),
+            "throughput": round(self.throughput, 2),
+            "mean_ms": round(self.mean_ms, 3),
+            "p50_ms": round(self.p50_ms, 3),
+            "p90_ms": round(self.p90_ms, 3),
+            "p95_ms": round(self.p95_ms, 3),
+            "p99_ms": round(self.p99_ms, 3),
+        }
+
+
+def read_timings(path: Path) -> Timings:
+    """Read the times of all requests from perf_analyzer's profile export.
+
+    Raises:
+        InputError: if the file is missing or is not JSON.
+        PintowerError: if it holds no requests, or one without an answer.
+    """
+    experiments = read_json(path)["experiments"]
+    requests = [request for one in experiments for request in one["requests"]]
+    if not requests or any(not request["response_timestamps"] for request in requests):
+        raise PintowerError(f"{path} holds no requests, or one that was never answered.")
+    return Timings(
+        sent=np.array([request["timestamp"] for request in requests], dtype=np.int64),
+        answered=np.array([r["response_timestamps"][-1] for r in requests], dtype=np.int64),
+    )

@@ -1,0 +1,49 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def pintower(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from pintower.cli import main; main()", *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run", "no-such-recipe"], "No recipe 'no-such-recipe'"),
+        (["run", "smoke", "--set", "labels.pair=3"], "labels.pair: unknown key"),
+        (["run", "smoke", "--until", "pin"], "Unknown stage 'pin'"),
+        (["run", "smoke", "--set", "data.path=nowhere"], "nowhere"),
+        (["build", "nowhere", "--dataset", "d", "--out", "o"], "student folder nowhere"),
+        (["query", "shoes"], "artifacts/demo/pins is missing"),
+        (["serve", "nowhere"], "no release.json"),
+        (["check", "nowhere"], "nowhere"),
+        (["run"], "Missing argument"),
+        (["frobnicate"], "No such command"),
+    ],
+)
+def test_a_users_mistake_ends_in_one_message_and_exit_code_2(
+    tmp_path: Path, arguments: list[str], said: str
+) -> None:
+    done = pintower(*arguments, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_failed_run_leaves_no_folder_that_looks_complete(tmp_path: Path) -> None:
+    pintower("run", "smoke", "--set", "teacher.encoder=no/where", cwd=tmp_path)
+    done = sorted(path.parent.name for path in (tmp_path / "artifacts").rglob("manifest.json"))
+    assert done == ["data"]
+
+
+def test_doctor_answers_in_json(tmp_path: Path) -> None:
+    done = pintower("doctor", "--json", cwd=tmp_path)
+    checks = {item["name"]: item for item in json.loads(done.stdout)}
+    assert checks["torch"]["ok"]
+    assert "Traceback" not in done.stderr

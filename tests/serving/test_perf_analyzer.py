@@ -1,0 +1,143 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pintower.errors import InputError, PintowerError, SetupError
+from pintower.serving.environment import ServerEnvironment
+from pintower.serving.load_results import LoadResult, Timings, read_timings
+from pintower.serving.metrics import ModelMetrics
+from pintower.serving.perf_analyzer import Load, perf_command, run_load, write_rows
+from pintower.serving.server import TritonServer
+
+
+def rows(start: int, count: int) -> list[dict[str, np.ndarray]]:
+    ones = np.ones(4, np.float32)
+    return [{"A": np.full(4, start + i, np.float32), "B": ones} for i in range(count)]
+
+
+def test_rows_are_written_as_text_and_base64_with_their_shapes(tmp_path: Path) -> None:
+    path = tmp_path / "rows.json"
+    write_rows(
+        path,
+        [
+            {
+                "QUERY": np.array([["café"]]),
+                "IDS": np.array([b"1", b"2"], object),
+                "X": np.float32([1]),
+            }
+        ],
+    )
+    (row,) = json.loads(path.read_text())["data"]
+    assert row["QUERY"] == {"content": ["café"], "shape": [1, 1]}
+    assert row["IDS"] == {"content": ["1", "2"], "shape": [2]}
+    assert row["X"] == {"content": {"b64": "AACAPw=="}, "shape": [1]}
+
+
+def test_no_rows_and_invalid_text_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="at least one row"):
+        write_rows(tmp_path / "rows.json", [])
+    with pytest.raises(InputError, match="QUERY is not valid UTF-8"):
+        write_rows(tmp_path / "rows.json", [{"QUERY": np.array([b"\xff"], object)}])
+
+
+@pytest.mark.parametrize("load", [{}, {"concurrency": 2, "request_rate": 5.0}])
+def test_a_load_is_a_concurrency_or_a_rate(load: dict[str, float]) -> None:
+    with pytest.raises(InputError, match="either a concurrency or a request rate"):
+        Load("m", **load)
+
+
+def test_a_missing_perf_analyzer_is_said(tmp_path: Path) -> None:
+    here = tmp_path
+    environment = ServerEnvironment(here, here, here, "", here, here, None, "")
+    with pytest.raises(SetupError, match="tritonclient 2.51.0"):
+        perf_command(environment, Load("m", 1), "127.0.0.1:8001", tmp_path, 10)
+
+
+@pytest.mark.parametrize("load", [Load("m", concurrency=3), Load("m", request_rate=2.5)])
+def test_too_few_rows_for_a_load_are_refused(tmp_path: Path, load: Load) -> None:
+    here = tmp_path
+    environment = ServerEnvironment(here, here, here, "", here, here, here, "")
+    with pytest.raises(InputError, match="at least as many rows"):
+        perf_command(environment, load, "127.0.0.1:8001", tmp_path, 2)
+
+
+def test_figures_come_from_single_requests(tmp_path: Path) -> None:
+    sent = np.arange(100) * 10_000_000
+    latencies = np.arange(1, 101) * 1_000_000
+    requests = [
+        {"timestamp": int(s), "response_timestamps": [int(s + d)]}
+        for s, d in zip(sent, latencies, strict=True)
+    ]
+    path = tmp_path / "profile.json"
+    path.write_text(json.dumps({"experiments": [{"requests": requests}]}))
+    metrics = {
+        ("m", "1"): ModelMetrics(success=60, cache_hits=30),
+        ("m", "2"): ModelMetrics(success=40, cache_hits=20),
+    }
+    result = LoadResult("m", 1, 0.0, read_timings(path), metrics)
+    assert result.p50_ms == pytest.approx(50.5)
+    assert result.p99_ms == pytest.approx(99.01)
+    assert result.throughput == pytest.approx(100 / 1.09)
+    assert result.hit_rate("m") == 0.5
+    assert result.hit_rate("other") == 0.0
+    assert result.row()["requests"] == 100
+
+
+def test_a_request_without_an_answer_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "profile.json"
+    requests = [{"timestamp": 1, "response_timestamps": []}]
+    path.write_text(json.dumps({"experiments": [{"requests": requests}]}))
+    with pytest.raises(PintowerError, match="never answered"):
+        read_timings(path)
+
+
+def test_seconds_span_from_the_first_sent_to_the_last_answered() -> None:
+    timings = Timings(np.array([10**9, 2 * 10**9]), np.array([5 * 10**9, 3 * 10**9]))
+    assert timings.seconds == 4.0
+
+
+@pytest.mark.triton
+def test_each_row_is_sent_once_and_a_second_pass_hits_the_cache(
+    environment: ServerEnvironment, server: TritonServer, tmp_path: Path
+) -> None:
+    sent = rows(1000, 50)
+    cold = run_load(
+        environment,
+        server.addresses,
+        "cached",
+        sent,
+        concurrency=3,
+        warmup=rows(2000, 5),
+        folder=tmp_path / "cold",
+    )
+    assert cold.requests == 50
+    assert cold.counters("cached").success == 50
+    assert cold.counters("cached").cache_misses == 50
+    assert cold.hit_rate("cached") == 0.0
+    exported = json.loads((tmp_path / "cold" / "profile.json").read_text())
+    seen = {one["request_inputs"]["A"][0] for one in exported["experiments"][0]["requests"]}
+    assert seen == {float(number) for number in range(1000, 1050)}
+    assert 0 < cold.p50_ms <= cold.p90_ms <= cold.p95_ms <= cold.p99_ms
+    warm = run_load(environment, server.addresses, "cached", sent, concurrency=3)
+    assert warm.hit_rate("cached") == 1.0
+
+
+@pytest.mark.triton
+def test_text_rows_reach_an_unbatched_model(
+    environment: ServerEnvironment, server: TritonServer
+) -> None:
+    texts = [
+        {"QUERY": np.array([[f"zapatos «{i}» 👟"]]), "PIN_IDS": np.array(["1", "2"])}
+        for i in range(10)
+    ]
+    result = run_load(environment, server.addresses, "relevance", texts, request_rate=10.0)
+    assert result.counters("relevance").success == 10
+    assert result.counters("relevance").failure == 0
+
+
+@pytest.mark.triton
+def test_a_failing_pass_says_why(environment: ServerEnvironment, server: TritonServer) -> None:
+    with pytest.raises(PintowerError, match="perf_analyzer ended with exit code.*\n.*absent"):
+        run_load(environment, server.addresses, "absent", rows(0, 2), concurrency=1)

@@ -1,0 +1,148 @@
+"""The rules of the strict onnxruntime backend, without a server."""
+
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from pintower.assets import asset
+
+
+@pytest.fixture
+def strict(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(asset("triton_models", "backends", "onnxruntime"))
+    import strict_config
+
+    return strict_config
+
+
+@pytest.fixture
+def options(strict: ModuleType) -> ModuleType:
+    import session_options
+
+    return session_options
+
+
+def config(max_batch_size: int = 0, dims: tuple[int, ...] = (-1,), **more: Any) -> dict[str, Any]:
+    # Triton writes 64-bit numbers of its JSON as numbers, protobuf's own JSON as text: both come.
+    entry = {"name": "A", "data_type": "TYPE_FP32", "dims": list(dims)}
+    out = {"name": "Y", "data_type": "TYPE_FP32", "dims": list(dims)}
+    values = {"name": "m", "max_batch_size": max_batch_size, "input": [entry], "output": [out]}
+    return values | more
+
+
+def check(
+    strict: ModuleType, values: dict[str, Any], shape: tuple[int | str, ...], out: Any = None
+) -> None:
+    strict.check_tensors(
+        values,
+        [strict.tensor_spec("A", "tensor(float)", shape)],
+        [strict.tensor_spec("Y", "tensor(float)", out or shape)],
+    )
+
+
+def test_matching_shapes_are_accepted(strict: ModuleType) -> None:
+    check(strict, config(0, (-1, 4)), ("n", 4))
+    check(strict, config(8, (4,)), ("batch", 4))
+
+
+def test_an_input_may_be_fixed_where_the_graph_is_open(strict: ModuleType) -> None:
+    values = config(8, (4,))
+    values["output"][0]["dims"] = [-1]
+    check(strict, values, ("batch", "length"))
+
+
+def test_an_output_may_not_be_fixed_where_the_graph_is_open(strict: ModuleType) -> None:
+    with pytest.raises(strict.ConfigError, match=r"output 'Y'.*\[-1,-1\].*\[-1,4\]"):
+        check(strict, config(8, (4,)), ("batch", 4), ("batch", "width"))
+
+
+def test_an_input_may_not_be_open_where_the_graph_is_fixed(strict: ModuleType) -> None:
+    with pytest.raises(strict.ConfigError, match="model 'm', input 'A'"):
+        check(strict, config(0, (-1, -1)), ("n", 4))
+
+
+def test_batching_needs_a_dynamic_first_dimension(strict: ModuleType) -> None:
+    with pytest.raises(strict.ConfigError, match="first dimension has to be dynamic"):
+        check(strict, config(8, (4,)), (1, 4))
+
+
+def test_a_scalar_is_refused(strict: ModuleType) -> None:
+    with pytest.raises(strict.ConfigError, match="scalar"):
+        check(strict, config(0, ()), ())
+
+
+def test_a_subset_of_the_outputs_is_accepted(strict: ModuleType) -> None:
+    spec = strict.tensor_spec
+    outputs = [spec(name, "tensor(float)", ("n",)) for name in ("X", "Y", "Z")]
+    strict.check_tensors(config(), [spec("A", "tensor(float)", ("n",))], outputs)
+
+
+def test_text_tensors_are_refused(strict: ModuleType) -> None:
+    spec = strict.tensor_spec
+    with pytest.raises(strict.ConfigError, match=r"tensor\(string\) is not supported"):
+        strict.check_tensors(
+            config(),
+            [spec("A", "tensor(string)", ("n",))],
+            [spec("Y", "tensor(float)", ("n",))],
+        )
+
+
+def test_an_optional_input_is_refused_where_requests_are_batched(strict: ModuleType) -> None:
+    values = config(8, (4,))
+    values["input"][0]["optional"] = True
+    with pytest.raises(strict.ConfigError, match="optional"):
+        check(strict, values, ("batch", 4))
+
+
+def parameters(**values: str) -> dict[str, Any]:
+    return config(parameters={key: {"string_value": value} for key, value in values.items()})
+
+
+def test_parameters_become_session_options(options: ModuleType) -> None:
+    made = options.make_session_options(
+        parameters(
+            intra_op_thread_count="3",
+            inter_op_thread_count="2",
+            execution_mode="1",
+            enable_mem_arena="false",
+            enable_mem_pattern="0",
+        )
+    )
+    assert made.intra_op_num_threads == 3
+    assert made.inter_op_num_threads == 2
+    assert made.execution_mode.name == "ORT_PARALLEL"
+    assert made.enable_cpu_mem_arena is False
+    assert made.enable_mem_pattern is False
+
+
+@pytest.mark.parametrize(
+    ("level", "name"),
+    [
+        (None, "ORT_ENABLE_ALL"),
+        (0, "ORT_ENABLE_ALL"),
+        (1, "ORT_ENABLE_EXTENDED"),
+        (-1, "ORT_ENABLE_BASIC"),
+        (2, "ORT_DISABLE_ALL"),
+    ],
+)
+def test_graph_levels_follow_triton(options: ModuleType, level: int | None, name: str) -> None:
+    optimization = {} if level is None else {"graph": {"level": level}}
+    made = options.make_session_options(config(optimization=optimization))
+    assert made.graph_optimization_level.name == name
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("intra_op_threads", "1"),
+        ("intra_op_thread_count", "two"),
+        ("execution_mode", "2"),
+        ("enable_mem_arena", "yes"),
+    ],
+)
+def test_wrong_parameters_are_refused(
+    strict: ModuleType, options: ModuleType, key: str, value: str
+) -> None:
+    with pytest.raises(strict.ConfigError, match=f"model 'm'.*{key}"):
+        options.make_session_options(parameters(**{key: value}))
