@@ -45,7 +45,7 @@ def build_encoder(
     folder = find_backbone(backbone)
     pooling = "mean"
     if (folder / "modules.json").is_file():
-        pooling = _pooling(load_encoder(folder)).get_pooling_mode_str()
+        pooling = _pooling(load_encoder(folder)).pooling_mode
     transformer = Transformer(
         str(folder), config_kwargs={} if layers is None else {"num_hidden_layers": layers}
     )

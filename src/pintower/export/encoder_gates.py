@@ -1,0 +1,94 @@
+"""Gates on an encoder's graph: the same embeddings as in torch, whatever the batch."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pintower.contracts import BuiltGraph, Limits
+from pintower.gates import Gate, gate
+from pintower.models.onnx_session import GraphEncoder
+from pintower.progress import track
+
+__all__ = ["encoder_gates"]
+
+_BATCH = 8
+_SHOWN = 60
+
+
+def encoder_gates(
+    built: BuiltGraph,
+    encoder: GraphEncoder,
+    texts: Sequence[str],
+    vectors: NDArray[np.float32] | None,
+    reference: NDArray[np.float32],
+    limits: Limits,
+) -> list[Gate]:
+    """Measure an encoder's graph on N texts, each alone, against torch in fp32.
+
+    An fp32 graph is held to the largest difference of any element, a quantized one to the smallest
+    cosine of any text. How far an embedding moves with its batch is told, not limited: a target
+    whose encoder moves says ``merge_queries = false``.
+
+    Args:
+        built: the graph.
+        encoder: the graph with its tokenizer.
+        texts: as rendered for the encoder.
+        vectors: their feature vectors FP32 [N, V], if it takes any.
+        reference: their embeddings in torch, FP32 [N, D].
+        limits: of the target.
+    """
+    tracked = track(range(len(texts)), f"comparing {built.name}", unit="texts")
+    alone = np.concatenate(
+        [encoder.embed(texts[row : row + 1], _rows(vectors, row, row + 1)) for row in tracked]
+    )
+    difference = np.abs(alone - reference)
+    cosine = _cosine(alone, reference)
+    worst = int(np.argmin(np.nan_to_num(cosine, nan=-1.0)))
+    detail = {"texts": len(texts), "precision": built.precision}
+    exact = built.precision == "fp32"
+    batched = _in_mixed_batches(encoder, texts, vectors)
+    return [
+        gate(
+            f"{built.name}.max_abs",
+            difference.max(),
+            limits.encoder_max_abs if exact else None,
+            detail={**detail, "mean_abs": float(difference.mean())},
+        ),
+        gate(
+            f"{built.name}.min_cosine",
+            cosine.min(),
+            None if exact else limits.encoder_min_cosine,
+            better="higher",
+            detail={**detail, "mean_cosine": float(cosine.mean()), "worst": texts[worst][:_SHOWN]},
+        ),
+        gate(
+            f"{built.name}.batch_min_cosine",
+            _cosine(alone, batched).min(),
+            better="higher",
+            detail={**detail, "batch": _BATCH, "max_abs": float(np.abs(alone - batched).max())},
+        ),
+    ]
+
+
+def _in_mixed_batches(
+    encoder: GraphEncoder, texts: Sequence[str], vectors: NDArray[np.float32] | None
+) -> NDArray[np.float32]:
+    """Return the embeddings of texts in batches of any lengths, the short ones padded."""
+    order = np.random.default_rng(0).permutation(len(texts))
+    result = np.zeros((len(texts), encoder.width), dtype=np.float32)
+    for start in range(0, len(order), _BATCH):
+        rows = order[start : start + _BATCH]
+        extra = None if vectors is None else vectors[rows]
+        result[rows] = encoder.embed([texts[row] for row in rows], extra, batch_tokens=1 << 40)
+    return result
+
+
+def _rows(vectors: NDArray[np.float32] | None, begin: int, end: int) -> NDArray[np.float32] | None:
+    return None if vectors is None else vectors[begin:end]
+
+
+def _cosine(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float32]:
+    norms = np.linalg.norm(left, axis=1) * np.linalg.norm(right, axis=1)
+    cosine: NDArray[np.float32] = (left * right).sum(axis=1) / np.maximum(norms, 1e-12)
+    return cosine

@@ -1,0 +1,84 @@
+"""The student's three networks in the form they are traced in: everything inside the graph.
+
+Pooling, projection and normalization belong to the encoders' graphs, softmax, expected level and
+the check for finite values to the scorer's, so that nothing is left for a server to do.
+"""
+
+import torch
+from sentence_transformers import SentenceTransformer
+from torch import Tensor, nn
+from transformers import PretrainedConfig
+
+from pintower.models.encoders import embed_tokens
+from pintower.models.scoring_head import LEVELS, ScoringHead
+
+__all__ = ["EncoderGraph", "ScorerGraph"]
+
+
+class EncoderGraph(nn.Module):
+    """An encoder from token ids to the unit embedding.
+
+    Args:
+        encoder: a loaded encoder; its modules are shared, not copied.
+    """
+
+    config: PretrainedConfig
+
+    def __init__(self, encoder: SentenceTransformer) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.config = encoder[0].auto_model.config
+
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor, features: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """Return ``EMBEDDING`` FP32 [B, D] of token ids and mask INT64 [B, L].
+
+        ``features`` are a pin's feature vectors FP32 [B, V], for encoders that take them.
+        """
+        ids, mask = input_ids, attention_mask
+        return {"EMBEDDING": embed_tokens(self.encoder, ids, mask, features)}
+
+
+class ScorerGraph(nn.Module):
+    """The scoring head for one query and any number of pins, none included.
+
+    Args:
+        head: the trained head; shared, not copied.
+    """
+
+    def __init__(self, head: ScoringHead) -> None:
+        super().__init__()
+        self.head = head
+        self.config = PretrainedConfig()
+
+    def forward(
+        self, query_embedding: Tensor, pin_embeddings: Tensor, match_features: Tensor
+    ) -> dict[str, Tensor]:
+        """Score pins.
+
+        Args:
+            query_embedding: FP32 [1, D].
+            pin_embeddings: FP32 [N, D].
+            match_features: FP32 [N, F].
+
+        Returns:
+            ``PROBABILITIES`` FP32 [N, 5], ``SCORE`` FP32 [N] and ``VALID`` BOOL [N]. A pin is
+            valid where all that went in and its score are finite; elsewhere score and
+            probabilities are 0.
+        """
+        query = query_embedding.expand_as(pin_embeddings)
+        given = torch.cat([query, pin_embeddings, match_features], dim=1)
+        finite = torch.isfinite(given).all(dim=1)
+        # NaN times 0 is NaN, so what isn't finite is replaced before the network sees it.
+        parts = (query, pin_embeddings, match_features)
+        clean = (torch.where(finite[:, None], part, torch.zeros_like(part)) for part in parts)
+        probabilities = torch.softmax(self.head(*clean), dim=1)
+        # The expected level. As a matrix product it fails on zero pins in ONNX Runtime 1.19.
+        score = (probabilities * torch.arange(1.0, LEVELS + 1)).sum(dim=1)
+        valid = finite & torch.isfinite(score)
+        return {
+            "PROBABILITIES": torch.where(valid[:, None], probabilities, 0.0),
+            "SCORE": torch.where(valid, score, 0.0),
+            "VALID": valid,
+        }

@@ -1,0 +1,151 @@
+"""Gates: measured checks that can stop a release, and the file that keeps what they measured."""
+
+import math
+import os
+import platform
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Literal
+
+from pintower.artifacts import read_json, write_json
+from pintower.errors import GateFailed, InputError
+
+__all__ = [
+    "Gate",
+    "describe_environment",
+    "explain",
+    "failed",
+    "gate",
+    "raise_if_failed",
+    "read_gates",
+    "write_gates",
+]
+
+Better = Literal["lower", "higher"]
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One check.
+
+    Attributes:
+        name: dotted, what is checked first (``query_encoder.max_abs``).
+        measured: NaN where nothing finite was measured, which never passes a limit.
+        allowed: the limit; None for a figure that is only told.
+        better: which side of the limit passes; the limit itself passes too.
+        passed: whether the release may go on.
+        unit: of ``measured`` and ``allowed``; empty for a plain number.
+        detail: whatever helps to understand the figure, as JSON.
+    """
+
+    name: str
+    measured: float
+    allowed: float | None
+    better: Better
+    passed: bool
+    unit: str = ""
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+def gate(
+    name: str,
+    measured: float,
+    allowed: float | None = None,
+    *,
+    better: Better = "lower",
+    unit: str = "",
+    detail: Mapping[str, Any] | None = None,
+) -> Gate:
+    """Return a gate that is decided: within its limit, or without one, it passes."""
+    value = float(measured) if math.isfinite(measured) else math.nan
+    passed = True
+    if allowed is not None:
+        passed = value <= allowed if better == "lower" else value >= allowed
+    return Gate(name, value, allowed, better, passed, unit, dict(detail or {}))
+
+
+def failed(gates: Iterable[Gate]) -> list[Gate]:
+    """Return the gates that stop a release."""
+    return [item for item in gates if not item.passed]
+
+
+def explain(item: Gate) -> str:
+    """Return a gate as one line: name, measured, allowed, detail."""
+    unit = f" {item.unit}" if item.unit else ""
+    line = f"{item.name}: measured {item.measured:.6g}{unit}"
+    if item.allowed is not None:
+        line += f", allowed {'<=' if item.better == 'lower' else '>='} {item.allowed:g}{unit}"
+    detail = ", ".join(f"{key} {value}" for key, value in item.detail.items())
+    return f"{line} ({detail})" if detail else line
+
+
+def raise_if_failed(gates: Iterable[Gate], what: str) -> None:
+    """Stop if a gate failed.
+
+    Args:
+        gates: all that were measured.
+        what: the subject of the message, e.g. "the graphs for target cpu-int8".
+
+    Raises:
+        GateFailed: names each failed gate with its figures.
+    """
+    gates = list(gates)
+    if stopped := failed(gates):
+        lines = "\n".join(f"  {explain(item)}" for item in stopped)
+        raise GateFailed(f"{what}: {len(stopped)} of {len(gates)} gates failed:\n{lines}")
+
+
+def write_gates(path: Path, gates: Iterable[Gate], environment: Mapping[str, Any]) -> None:
+    """Write ``gates.json``: the gates, whether all passed, and where they were measured."""
+    gates = list(gates)
+    rows = []
+    for item in gates:
+        row = asdict(item)
+        row["measured"] = None if math.isnan(item.measured) else item.measured
+        rows.append(row)
+    write_json(path, {"passed": not failed(gates), "environment": dict(environment), "gates": rows})
+
+
+def read_gates(path: Path) -> list[Gate]:
+    """Read the gates of a ``gates.json``.
+
+    Raises:
+        InputError: if the file is absent or holds something else.
+    """
+    try:
+        rows = read_json(path)["gates"]
+        return [
+            Gate(**{**row, "measured": math.nan if row["measured"] is None else row["measured"]})
+            for row in rows
+        ]
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{path} is not a gates file of this version: {error}.") from None
+
+
+def describe_environment(*packages: str) -> dict[str, Any]:
+    """Return where something was measured: processor, cores, Python, versions of packages."""
+    return {
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
+        "python": platform.python_version(),
+        **{package: _version(package) for package in packages},
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:  # no Linux
+        pass
+    return platform.processor() or platform.machine()

@@ -1,0 +1,167 @@
+"""Running a built graph in ONNX Runtime, with the contract's names and nothing typed twice."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+from onnxruntime.capi import onnxruntime_pybind11_state as errors
+from tokenizers import Tokenizer
+
+from pintower.artifacts import hash_file
+from pintower.contracts import Contract, GraphContract
+from pintower.errors import RepositoryError
+from pintower.models.encoders import token_batch
+from pintower.models.pin_inputs import length_batches
+
+__all__ = ["GraphEncoder", "GraphScorer", "OnnxGraph", "Scores", "open_built_graph", "open_graph"]
+
+_LOAD_ERRORS = (
+    errors.Fail,
+    errors.InvalidArgument,
+    errors.InvalidGraph,
+    errors.InvalidProtobuf,
+    errors.NoSuchFile,
+    errors.NotImplemented,
+    errors.RuntimeException,
+)
+
+
+@dataclass(frozen=True)
+class OnnxGraph:
+    """A graph loaded in ONNX Runtime."""
+
+    contract: GraphContract
+    session: ort.InferenceSession
+
+    def run(self, *inputs: NDArray[Any]) -> list[NDArray[Any]]:
+        """Return the outputs in the contract's order, of inputs in the contract's order."""
+        feeds = {
+            tensor.name: array for tensor, array in zip(self.contract.inputs, inputs, strict=True)
+        }
+        outputs: list[NDArray[Any]] = self.session.run(
+            [tensor.name for tensor in self.contract.outputs], feeds
+        )
+        return outputs
+
+
+def open_graph(path: Path, contract: GraphContract, *, threads: int = 1) -> OnnxGraph:
+    """Load an ONNX file on the CPU.
+
+    Args:
+        path: of the file.
+        contract: what it takes and gives.
+        threads: inside one operator; 0 takes every core.
+
+    Raises:
+        RepositoryError: if ONNX Runtime cannot load it.
+    """
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.use_deterministic_compute = True
+    options.log_severity_level = 3
+    try:
+        session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except _LOAD_ERRORS as error:
+        raise RepositoryError(
+            f"ONNX Runtime {ort.__version__} cannot load {path}: {error}"
+        ) from error
+    return OnnxGraph(contract, session)
+
+
+def open_built_graph(folder: Path, contract: Contract, name: str, *, threads: int = 1) -> OnnxGraph:
+    """Load one of an export folder's graphs after checking that it is the file that was gated.
+
+    Raises:
+        RepositoryError: if the file is absent or another than its contract says.
+    """
+    built = contract.graphs[name]
+    path = folder / built.file
+    if not path.is_file():
+        raise RepositoryError(f"{folder} has no {built.file}, which its contract names.")
+    if (actual := hash_file(path)) != built.sha256:
+        raise RepositoryError(
+            f"{path} is not the file that passed the gates: its SHA-256 is {actual}, the contract "
+            f"says {built.sha256}. Export again."
+        )
+    return open_graph(path, built, threads=threads)
+
+
+@dataclass(frozen=True)
+class GraphEncoder:
+    """An encoder's graph with the tokenizer that feeds it.
+
+    Attributes:
+        graph: with token ids, mask and perhaps feature vectors as its inputs.
+        tokenizer: cuts at the encoder's length.
+    """
+
+    graph: OnnxGraph
+    tokenizer: Tokenizer
+
+    @property
+    def width(self) -> int:
+        """D of the embeddings."""
+        return int(self.graph.contract.outputs[0].shape[-1])
+
+    def embed(
+        self,
+        texts: Sequence[str],
+        vectors: NDArray[np.float32] | None = None,
+        *,
+        batch_tokens: int | None = None,
+    ) -> NDArray[np.float32]:
+        """Return the embeddings FP32 [N, D] of N rendered texts.
+
+        Args:
+            texts: as the encoder is to see them.
+            vectors: feature vectors FP32 [N, V], for a pin encoder that takes them.
+            batch_tokens: token budget of a batch, padding included; None runs each text alone,
+                as a server without batching does.
+        """
+        if batch_tokens is None:
+            batches = iter(np.arange(len(texts))[:, None])
+        else:
+            encodings = self.tokenizer.encode_batch_fast(list(texts))
+            batches = length_batches([len(encoding) for encoding in encodings], batch_tokens)
+        embeddings = np.zeros((len(texts), self.width), dtype=np.float32)
+        for rows in batches:
+            ids, mask = token_batch(self.tokenizer, [texts[row] for row in rows])
+            extra = () if vectors is None else (vectors[rows],)
+            embeddings[rows] = self.graph.run(ids, mask, *extra)[0]
+        return embeddings
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What the scorer says of N pins.
+
+    Attributes:
+        probabilities: FP32 [N, 5], of the levels.
+        score: FP32 [N], the relevance score.
+        valid: BOOL [N].
+    """
+
+    probabilities: NDArray[np.float32]
+    score: NDArray[np.float32]
+    valid: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class GraphScorer:
+    """The scorer's graph."""
+
+    graph: OnnxGraph
+
+    def score(
+        self,
+        query: NDArray[np.float32],
+        pins: NDArray[np.float32],
+        match_features: NDArray[np.float32],
+    ) -> Scores:
+        """Score one query FP32 [1, D] against pins FP32 [N, D] with match features FP32 [N, F]."""
+        return Scores(*self.graph.run(query, pins, match_features))

@@ -1,0 +1,78 @@
+"""What every training loop here shares: device, precision, batches, optimizer and schedule."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.optim import AdamW
+from torch.optim.lr_scheduler import LambdaLR
+
+__all__ = ["Stepper", "autocast", "length_buckets", "training_device"]
+
+_CLIP = 1.0
+_WEIGHT_DECAY = 0.01
+
+
+def training_device() -> torch.device:
+    """Return the GPU where there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def autocast(device: torch.device, bf16: bool) -> torch.autocast:
+    """Return a context in which matrix products run in bfloat16, if asked."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16)
+
+
+def length_buckets(
+    lengths: Sequence[int], batch_size: int, random: np.random.Generator
+) -> Iterator[NDArray[np.int64]]:
+    """Yield positions in batches of similar length, in random order and random company."""
+    noise = random.random(len(lengths)) * max(lengths, default=0) * 0.1
+    order = np.argsort(np.asarray(lengths) + noise, kind="stable")
+    starts = range(0, len(order), batch_size)
+    for batch in random.permutation(len(starts)):
+        yield order[starts[batch] : starts[batch] + batch_size]
+
+
+class Stepper:
+    """AdamW with warm-up, then linear decay to zero, and clipped gradients.
+
+    Args:
+        groups: parameters with their peak learning rate; frozen ones are left out.
+        steps: in all.
+        warmup_share: share of the steps spent warming up.
+    """
+
+    def __init__(
+        self,
+        groups: Iterable[tuple[Iterable[nn.Parameter], float]],
+        steps: int,
+        warmup_share: float,
+    ) -> None:
+        trained = [
+            ([weight for weight in weights if weight.requires_grad], rate)
+            for weights, rate in groups
+        ]
+        self.weights = [weight for weights, _ in trained for weight in weights]
+        self.optimizer = AdamW(
+            [{"params": weights, "lr": rate} for weights, rate in trained],
+            weight_decay=_WEIGHT_DECAY,
+        )
+        warmup = max(1, round(steps * warmup_share))
+
+        def factor(step: int) -> float:
+            decay = (steps - step) / max(1, steps - warmup)
+            return min((step + 1) / warmup, max(0.0, decay))
+
+        self.schedule = LambdaLR(self.optimizer, factor)
+
+    def step(self, loss: torch.Tensor) -> float:
+        """Take one step down the loss; return the loss."""
+        torch.autograd.backward(loss)
+        nn.utils.clip_grad_norm_(self.weights, _CLIP)
+        self.optimizer.step()
+        self.schedule.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        return float(loss.detach())

@@ -1,0 +1,170 @@
+import shutil
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from tokenizers import Tokenizer
+
+from pintower.artifacts import hash_file, hash_json, read_json
+from pintower.config import ExportConfig
+from pintower.contracts import GRAPHS, Contract, Target, load_target
+from pintower.errors import DatasetError, GateFailed, InputError, StudentError
+from pintower.export import run, stage
+from pintower.gates import read_gates
+from pintower.models.encoders import load_tokenizer
+from pintower.models.onnx_session import GraphEncoder, open_built_graph
+from pintower.models.student import load_student, space_id
+
+
+def export(
+    target: str, student: Path, data: Path, folder: Path, **config: int
+) -> dict[str, object]:
+    folder.mkdir()
+    return run(
+        ExportConfig(target=target, parity_texts=10, **config),
+        {"student": student, "data": data},
+        folder,
+    )
+
+
+def use_target(monkeypatch: pytest.MonkeyPatch, **changes: object) -> None:
+    def changed(name: str) -> Target:
+        target = load_target(name)
+        limits = target.limits.model_copy(update=changes.pop("limits", {}))
+        return target.model_copy(update={**changes, "limits": limits})
+
+    monkeypatch.setattr(stage, "load_target", changed)
+
+
+def test_contract_names_files_that_are_what_it_says(exported: Path, tiny_student: Path) -> None:
+    contract = Contract.load(exported / "contract.json")
+    assert contract.space_id == space_id(tiny_student)
+    assert contract.symbols == {"D": 16, "F": 11, "V": 4}
+    assert contract.feature_columns == ("graph_vector",)
+    assert tuple(contract.graphs) == GRAPHS
+    for name, built in contract.graphs.items():
+        assert built.file == f"{name}.onnx"
+        assert built.sha256 == hash_file(exported / built.file)
+        parts = {
+            "space_id": contract.space_id,
+            "precision": built.precision,
+            "sha256": built.sha256,
+        }
+        assert built.artifact_id == hash_json(parts)
+        assert built.precision == contract.target.precision[name]
+
+
+def test_folder_holds_what_the_query_side_needs_and_nothing_else(
+    exported: Path, tiny_student: Path
+) -> None:
+    names = {path.name for path in exported.iterdir()}
+    files = {f"{name}.onnx" for name in GRAPHS}
+    assert names == files | {
+        "contract.json", "gates.json", "match_stats", "text.json", "tokenizer.json"
+    }  # fmt: skip
+    ours = Tokenizer.from_file(str(exported / "tokenizer.json"))
+    wanted = load_tokenizer(tiny_student / "query_encoder", 16)
+    text = "red shoes for the garden " * 20
+    assert ours.encode(text).ids == wanted.encode(text).ids
+
+
+def test_every_gate_passed_and_none_is_missing(exported: Path) -> None:
+    gates = {gate.name: gate for gate in read_gates(exported / "gates.json")}
+    assert all(gate.passed for gate in gates.values())
+    assert read_json(exported / "gates.json")["passed"] is True
+    encoders = ("query_encoder", "pin_encoder")
+    parity = ("max_abs", "min_cosine", "batch_min_cosine")
+    files = ("contract", "opset", "ir_version", "file_size")
+    wanted = {f"{name}.{figure}" for name in encoders for figure in parity}
+    wanted |= {f"{name}.{figure}" for name in GRAPHS for figure in files}
+    assert gates.keys() == wanted | {"scorer.max_abs", "scorer.invalid_rows"}
+    precision = Contract.load(exported / "contract.json").target.precision["query_encoder"]
+    limited = "query_encoder.max_abs" if precision == "fp32" else "query_encoder.min_cosine"
+    assert gates[limited].allowed is not None
+
+
+def test_graph_embeds_queries_as_torch_does(exported: Path, tiny_student: Path) -> None:
+    contract = Contract.load(exported / "contract.json")
+    student = load_student(tiny_student)
+    tokenizer = load_tokenizer(student.layout.query_encoder, student.rendering.query_max_tokens)
+    encoder = GraphEncoder(open_built_graph(exported, contract, "query_encoder"), tokenizer)
+    texts = ["red shoes", "a", "blue sofa for the garden house"]
+    reference = student.embed_queries(texts)
+    exact = contract.graphs["query_encoder"].precision == "fp32"
+    tolerance = 1e-5 if exact else 0.05
+    np.testing.assert_allclose(encoder.embed(texts), reference, atol=tolerance)
+    batched = encoder.embed(texts, batch_tokens=1_000)
+    np.testing.assert_allclose(batched, reference, atol=tolerance)
+
+
+@pytest.mark.parametrize("target", ["cpu-fp32", "cpu-int8"])
+def test_exporting_twice_gives_the_same_bytes(
+    target: str, tiny_student: Path, data: Path, tmp_path: Path
+) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    export(target, tiny_student, data, first)
+    export(target, tiny_student, data, second)
+    for name in (*(f"{graph}.onnx" for graph in GRAPHS), "contract.json", "tokenizer.json"):
+        assert hash_file(first / name) == hash_file(second / name), name
+
+
+def test_failed_gate_stops_and_tells_measured_and_allowed(
+    tiny_student: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_target(monkeypatch, limits={"encoder_min_cosine": 1.5})
+    with pytest.raises(GateFailed) as raised:
+        export("cpu-int8", tiny_student, data, tmp_path / "out")
+    message = str(raised.value)
+    assert "query_encoder.min_cosine: measured 0.99" in message
+    assert "allowed >= 1.5" in message
+    assert "pin_encoder" not in message
+    written = read_json(tmp_path / "out" / "gates.json")
+    assert written["passed"] is False
+    assert len(written["gates"]) > 10
+
+
+def test_graph_newer_than_the_target_is_refused_before_it_is_run(
+    tiny_student: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_target(monkeypatch, max_opset=16, max_ir_version=7)
+    with pytest.raises(GateFailed, match=r"scorer\.opset: measured 17, allowed <= 16") as raised:
+        export("cpu-fp32", tiny_student, data, tmp_path / "out")
+    assert "pin_encoder.ir_version: measured 8, allowed <= 7" in str(raised.value)
+    names = [gate.name for gate in read_gates(tmp_path / "out" / "gates.json")]
+    assert "query_encoder.max_abs" not in names
+
+
+def test_unknown_target_names_the_known_ones(
+    tiny_student: Path, data: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match="cpu-fp32, cpu-int8"):
+        export("tpu", tiny_student, data, tmp_path / "out")
+
+
+def test_incomplete_student_is_refused(tiny_student: Path, data: Path, tmp_path: Path) -> None:
+    student = tmp_path / "student"
+    shutil.copytree(tiny_student, student)
+    (student / "scoring_head" / "model.safetensors").unlink()
+    with pytest.raises(StudentError, match=r"model\.safetensors"):
+        export("cpu-fp32", student, data, tmp_path / "out")
+
+
+def test_data_without_a_query_log_is_measured_on_titles(
+    tiny_student: Path, data: Path, tmp_path: Path
+) -> None:
+    silent = tmp_path / "data"
+    shutil.copytree(data, silent)
+    log = pl.read_parquet(silent / "query_log.parquet")
+    log.clear().write_parquet(silent / "query_log.parquet")
+    export("cpu-fp32", tiny_student, silent, tmp_path / "out")
+    gates = {gate.name: gate for gate in read_gates(tmp_path / "out" / "gates.json")}
+    assert gates["query_encoder.max_abs"].detail["texts"] > 15
+
+
+def test_data_without_pins_is_refused(tiny_student: Path, data: Path, tmp_path: Path) -> None:
+    empty = tmp_path / "data"
+    shutil.copytree(data, empty)
+    pl.read_parquet(empty / "pins.parquet").clear().write_parquet(empty / "pins.parquet")
+    with pytest.raises(DatasetError, match="no pins"):
+        export("cpu-fp32", tiny_student, empty, tmp_path / "out")

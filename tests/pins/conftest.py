@@ -1,0 +1,31 @@
+"""A data folder and an export of the tiny student."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from pintower.config import ExportConfig
+from pintower.export import run
+
+
+@pytest.fixture(scope="session")
+def stage_inputs(
+    tiny_student: Path, tiny_pins: pl.DataFrame, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
+    """The folders the pins stage reads."""
+    data = tmp_path_factory.mktemp("data")
+    odd = {"pin_id": "\u00e9-first", "title": "", "description": "one two three four five six " * 2}
+    last = {"pin_id": "zz-empty", "title": "", "description": ""}
+    more = pl.DataFrame([odd, last])
+    pins = pl.concat([tiny_pins.reverse(), more], how="diagonal").with_columns(
+        pl.col("caption").fill_null(""),
+        pl.col("board_titles", "engaged_queries").fill_null([]),
+    )
+    pins.write_parquet(data / "pins.parquet")
+    log = pl.DataFrame({"query": ["red shoes", "blue sofa"], "timestamp": [None, None]})
+    log.cast({"timestamp": pl.Int64}).write_parquet(data / "query_log.parquet")
+    inputs = {"data": data, "student": tiny_student}
+    export = tmp_path_factory.mktemp("export")
+    run(ExportConfig(target="cpu-fp32", parity_texts=5), inputs, export)
+    return {**inputs, "export": export}
