@@ -1,5 +1,6 @@
 """BM25 over the catalogue: candidates for a query, and a baseline's scores."""
 
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from pintower.text.rendering import Rendering, render_pin
 from pintower.text.terms import terms
 
 __all__ = ["CandidateIndex"]
+
+logging.getLogger("bm25s").setLevel(logging.WARNING)  # it talks at DEBUG, on a handler of its own
 
 _IDS = "pin_ids.parquet"
 

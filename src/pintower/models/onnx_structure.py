@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import onnx
-from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+from google.protobuf.message import DecodeError
 
 from pintower.contracts import Dim, DType, GraphContract, Tensor
 from pintower.errors import RepositoryError

@@ -1,0 +1,1 @@
+"""Measures of relevance: ranking, classification, their confidence intervals, model comparison."""

@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
+
+from pintower.metrics.classification import accuracy, auroc, level_metrics
+
+rows = st.lists(
+    st.tuples(st.booleans(), st.integers(0, 4), st.integers(0, 3)), min_size=1, max_size=40
+)
+
+
+def test_auroc_by_hand() -> None:
+    assert auroc([True, True, False, False], [3, 1, 2, 0]) == 3 / 4
+    assert auroc([True, False], [1, 1]) == 1 / 2
+
+
+@given(rows)
+def test_auroc_agrees_with_scikit_learn(rows: list[tuple[bool, int, int]]) -> None:
+    relevant, scores, weights = (np.array(column) for column in zip(*rows, strict=True))
+    value = auroc(relevant, scores, weights.astype(float))
+    drawn = relevant[weights > 0]
+    if len(set(drawn.tolist())) < 2:
+        assert value is None
+    else:
+        assert value == pytest.approx(roc_auc_score(relevant, scores, sample_weight=weights))
+
+
+def test_accuracy_counts_weights_and_tolerates_a_distance() -> None:
+    assert accuracy([1, 2, 5], [1, 3, 1]) == pytest.approx(1 / 3)
+    assert accuracy([1, 2, 5], [1, 3, 1], within=1) == pytest.approx(2 / 3)
+    assert accuracy([1, 2, 5], [1, 3, 1], weights=np.array([2.0, 1, 1])) == 1 / 2
+
+
+def test_level_metrics_by_hand() -> None:
+    probabilities = np.eye(5, dtype=np.float32)[[0, 4, 3]]
+    values = level_metrics([1, 5, 5], probabilities)
+    assert values["accuracy"] == pytest.approx(2 / 3)
+    assert values["accuracy_within_one"] == 1
+    assert values["accuracy_majority"] == pytest.approx(2 / 3)
+    assert values["mae"] == pytest.approx(1 / 3)
+    assert values["auroc_3"] == 1
+
+
+def test_level_metrics_give_a_reason_where_there_is_no_auroc() -> None:
+    values = level_metrics([1, 2], np.full((2, 5), 0.2, dtype=np.float32))
+    assert values["auroc_3"] is None
+    assert values["auroc_3_reason"] == "all 2 judgments stay below level 3"

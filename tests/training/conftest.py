@@ -1,0 +1,120 @@
+"""A data folder as the data stage leaves it: forty pins, and levels that follow from the words."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from pintower.artifacts import write_json
+from pintower.config import LabelsConfig, StudentConfig, TeacherConfig
+from pintower.data.tables import SCHEMAS
+from pintower.text.match_features import fit_statistics
+
+THINGS = ("red shoes", "blue sofa", "lemon cake", "garden bench", "beach house")
+SPLITS = {"blue sofa": "validation", "lemon cake": "test"}
+
+
+def level_of(query: str, title: str) -> int:
+    """5 where the pin shows what was asked for, else 1."""
+    return 5 if query in title else 1
+
+
+def judge(pins: pl.DataFrame, queries: tuple[str, ...] = THINGS) -> pl.DataFrame:
+    rows = [
+        {
+            "query": query,
+            "pin_id": pin_id,
+            "level": level_of(query, title),
+            "language": "en",
+            "country": None,
+            "split": SPLITS.get(query, "train"),
+        }
+        for query in queries
+        for pin_id, title in pins.select("pin_id", "title").iter_rows()
+    ]
+    return pl.DataFrame(rows, schema=SCHEMAS["judgments"])
+
+
+def write_data(folder: Path, pins: pl.DataFrame, **tables: pl.DataFrame) -> Path:
+    """Write a data folder; a table that is not given is empty."""
+    folder.mkdir(parents=True, exist_ok=True)
+    pins.write_parquet(folder / "pins.parquet")
+    for name, schema in SCHEMAS.items():
+        if name != "pins":
+            tables.get(name, pl.DataFrame(schema=schema)).write_parquet(folder / f"{name}.parquet")
+    fit_statistics(pins.iter_rows(named=True)).save(folder / "match_stats")
+    columns = [{"name": "graph_vector", "width": 4}]
+    write_json(folder / "dataset.json", {"name": "tiny", "feature_columns": columns})
+    return folder
+
+
+@pytest.fixture(scope="session")
+def data(tiny_pins: pl.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two hundred judgments in three splits, impressions of every query, a log."""
+    judgments = judge(tiny_pins)
+    impressions = judgments.select(
+        pl.col("query").str.to_titlecase(),  # logged as typed, not in normal form
+        "pin_id",
+        pl.lit(0, dtype=pl.Int64).alias("timestamp"),
+        pl.lit("none").alias("engagement"),
+    )
+    log = pl.DataFrame({"query": ["Red Shoes"] * 6 + list(THINGS)}).with_columns(
+        pl.lit(None, dtype=pl.Int64).alias("timestamp")
+    )
+    return write_data(
+        tmp_path_factory.mktemp("data"),
+        tiny_pins,
+        judgments=judgments,
+        impressions=impressions,
+        query_log=log,
+    )
+
+
+@pytest.fixture
+def teacher_config(tiny_backbone: Path) -> TeacherConfig:
+    return TeacherConfig(
+        encoder=str(tiny_backbone), epochs=6, batch_size=8, learning_rate=3e-3, max_length=32
+    )
+
+
+@pytest.fixture
+def labels_config() -> LabelsConfig:
+    return LabelsConfig(pairs=100, shard_size=30, batch_size=16)
+
+
+@pytest.fixture
+def student_config(tiny_backbone: Path) -> StudentConfig:
+    backbone = str(tiny_backbone)
+    return StudentConfig(
+        query_encoder=backbone,
+        pin_encoder=backbone,
+        pin_layers=1,
+        width=16,
+        hidden=(16,),
+        query_max_tokens=16,
+        pin_max_tokens=24,
+        epochs=4,
+        batch_size=16,
+        head_learning_rate=1e-2,
+    )
+
+
+@pytest.fixture(scope="session")
+def teacher(data: Path, tiny_backbone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A teacher folder, barely trained."""
+    from pintower import teacher as stage
+
+    folder = tmp_path_factory.mktemp("teacher")
+    config = TeacherConfig(encoder=str(tiny_backbone), epochs=1, max_length=32)
+    stage.run(config, {"data": data}, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def labels(data: Path, teacher: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A labels folder."""
+    from pintower import labels as stage
+
+    folder = tmp_path_factory.mktemp("labels")
+    stage.run(LabelsConfig(pairs=100, shard_size=30), {"data": data, "teacher": teacher}, folder)
+    return folder

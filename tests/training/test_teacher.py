@@ -1,0 +1,118 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from transformers import GPT2Config, GPT2Model, PreTrainedTokenizerFast
+
+from pintower.config import TeacherConfig
+from pintower.errors import DatasetError, StudentError
+from pintower.models.cross_encoder import CrossEncoder, build_cross_encoder, fingerprint
+from pintower.teacher import run
+from tests.training.conftest import THINGS, judge, write_data
+
+
+def test_teacher_learns_levels_that_follow_from_the_words(
+    tiny_pins: pl.DataFrame, tmp_path: Path, teacher_config: TeacherConfig
+) -> None:
+    """Each of five things has a level of its own, here also under a query never trained on."""
+    levels = {
+        pin_id: next(n for n, thing in enumerate(THINGS, start=1) if thing in title)
+        for pin_id, title in tiny_pins.select("pin_id", "title").iter_rows()
+    }
+    level = pl.col("pin_id").replace_strict(levels, return_dtype=pl.Int8).alias("level")
+    judgments = judge(tiny_pins).with_columns(level)
+    data = write_data(tmp_path / "data", tiny_pins, judgments=judgments)
+    config = teacher_config.model_copy(update={"epochs": 16})
+    info = run(config, {"data": data}, tmp_path)
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert info["pairs"] == 120
+    assert metrics["steps"] == info["steps"] == 16 * 15
+    assert metrics["last_loss"] < 0.2
+    assert metrics["validation"]["accuracy"] > 0.9
+    assert metrics["validation"]["accuracy_majority"] == 0.2
+
+
+def test_teacher_refuses_a_dataset_without_training_judgments(
+    tiny_pins: pl.DataFrame, tmp_path: Path, teacher_config: TeacherConfig
+) -> None:
+    data = write_data(tmp_path / "data", tiny_pins, judgments=judge(tiny_pins, ("lemon cake",)))
+    with pytest.raises(DatasetError, match="none of them for training.*Add judgments"):
+        run(teacher_config, {"data": data}, tmp_path)
+
+
+def test_teacher_says_so_where_there_is_nothing_to_validate_on(
+    tiny_pins: pl.DataFrame, tmp_path: Path, teacher_config: TeacherConfig
+) -> None:
+    data = write_data(tmp_path / "data", tiny_pins, judgments=judge(tiny_pins, ("red shoes",)))
+    config = teacher_config.model_copy(update={"epochs": 1})
+    assert run(config, {"data": data}, tmp_path)["validation_accuracy"] is None
+    validation = json.loads((tmp_path / "metrics.json").read_text())["validation"]
+    assert validation == {"pairs": 0, "reason": "the validation split is empty"}
+
+
+def test_teacher_scores_a_pair_alike_alone_and_in_a_batch(teacher: Path) -> None:
+    model = CrossEncoder.load(teacher)
+    queries = ["red shoes", "blue sofa", "", "lemon " * 40]
+    pins = ["red shoes number 1", "", "blue", "a lemon cake " * 30]
+    together = model.probabilities(queries, pins, 4)
+    alone = np.concatenate(
+        [model.probabilities([q], [p], 1) for q, p in zip(queries, pins, strict=True)]
+    )
+    np.testing.assert_allclose(together.sum(axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(together, alone, atol=0.02)  # bfloat16
+
+
+def test_teacher_cuts_the_pin_and_keeps_the_query(teacher: Path) -> None:
+    model = CrossEncoder.load(teacher)
+    (short,) = model.encode(["red shoes"], ["sofa"])
+    (cut,) = model.encode(["red shoes"], ["sofa cake bench " * 50])
+    separator = short["input_ids"].index(model.tokenizer.sep_token_id)
+    assert len(cut["input_ids"]) == model.max_length
+    assert cut["input_ids"][:separator] == short["input_ids"][:separator]
+
+
+def test_fingerprint_follows_the_weights_and_not_the_metrics(teacher: Path, tmp_path: Path) -> None:
+    model = CrossEncoder.load(teacher)
+    model.save(tmp_path, backbone="tiny")
+    before = fingerprint(tmp_path)
+    (tmp_path / "metrics.json").write_text("{}")
+    assert fingerprint(tmp_path) == before
+    with torch.no_grad():
+        model.model.classifier.bias += 1
+    model.save(tmp_path, backbone="tiny")
+    assert fingerprint(tmp_path) != before
+
+
+def test_teacher_works_on_a_decoder_without_padding_token(
+    tmp_path: Path, tiny_backbone: Path
+) -> None:
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(tiny_backbone)
+    decoder = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer.backend_tokenizer, eos_token=tokenizer.sep_token
+    )
+    decoder.save_pretrained(tmp_path)
+    config = GPT2Config(vocab_size=len(tokenizer), n_embd=16, n_layer=1, n_head=2, n_positions=64)
+    GPT2Model(config).save_pretrained(tmp_path)
+    model = build_cross_encoder(str(tmp_path), layers=None, max_length=32, bf16=False)
+    together = model.probabilities(["red", "blue"], ["red shoes of mine", "sofa"], 2)
+    alone = model.probabilities(["blue"], ["sofa"], 1)
+    np.testing.assert_allclose(together[1:], alone, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("layers", "max_length", "message"),
+    [(3, 32, "has 2 layers, asked for 3"), (None, 4096, "takes 128 tokens")],
+)
+def test_teacher_refuses_what_the_backbone_cannot_give(
+    tiny_backbone: Path, layers: int | None, max_length: int, message: str
+) -> None:
+    with pytest.raises(StudentError, match=message):
+        build_cross_encoder(str(tiny_backbone), layers=layers, max_length=max_length, bf16=False)
+
+
+def test_teacher_keeps_the_first_layers_only(tiny_backbone: Path) -> None:
+    model = build_cross_encoder(str(tiny_backbone), layers=1, max_length=32, bf16=False)
+    assert len(model.model.bert.encoder.layer) == 1
