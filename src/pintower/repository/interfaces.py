@@ -1,0 +1,113 @@
+"""What every Triton model of a release takes and gives, derived from the contract.
+
+    tokenizer ─▶ query_encoder ─▶ scorer      relevance, relevance_from_embeddings
+    pin_features ───────────────────┘          relevance
+    tokenizer ─▶ query_encoder                 query_embedding
+
+The graphs' tensors are the contract's own; what python steps and ensembles take and give is either
+one of those or one of the two texts that enter from outside.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pintower.contracts import Contract, Dim, Tensor
+
+__all__ = ["ENSEMBLES", "PYTHON_MODELS", "SERVED_GRAPHS", "Interface", "Step", "interfaces"]
+
+PYTHON_MODELS = ("tokenizer", "pin_features")
+SERVED_GRAPHS = ("query_encoder", "scorer")
+
+QUERY = Tensor(name="QUERY", dtype="BYTES", shape=("batch", 1))
+PIN_IDS = Tensor(name="PIN_IDS", dtype="BYTES", shape=("pins",))
+
+
+@dataclass(frozen=True)
+class Interface:
+    """A model's tensors, at their whole shapes.
+
+    Attributes:
+        inputs: in order.
+        outputs: in order.
+    """
+
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+
+    @property
+    def batched(self) -> bool:
+        """Whether queries are the first axis of every tensor (``max_batch_size`` above 0)."""
+        return all(tensor.shape[0] == "batch" for tensor in (*self.inputs, *self.outputs))
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of an ensemble.
+
+    Attributes:
+        model: the composing model's name.
+        inputs: its inputs' names to the ensemble's tensors.
+        outputs: its outputs' names to the ensemble's tensors.
+    """
+
+    model: str
+    inputs: Mapping[str, str]
+    outputs: Mapping[str, str]
+
+
+# Ensembles that share a cached step map the same outputs of it: Triton's cache key leaves the
+# requested outputs out, so a step must be asked for the same ones everywhere.
+_TOKENIZE = Step(
+    "tokenizer",
+    {"QUERY": "QUERY"},
+    {"INPUT_IDS": "INPUT_IDS", "ATTENTION_MASK": "ATTENTION_MASK"},
+)
+_ENCODE = Step(
+    "query_encoder",
+    {"INPUT_IDS": "INPUT_IDS", "ATTENTION_MASK": "ATTENTION_MASK"},
+    {"EMBEDDING": "EMBEDDING"},
+)
+_LOOK_UP = Step(
+    "pin_features",
+    {"QUERY": "QUERY", "PIN_IDS": "PIN_IDS"},
+    {"PIN_EMBEDDINGS": "PIN_EMBEDDINGS", "MATCH_FEATURES": "MATCH_FEATURES"},
+)
+_SCORE = Step(
+    "scorer",
+    {
+        "QUERY_EMBEDDING": "EMBEDDING",
+        "PIN_EMBEDDINGS": "PIN_EMBEDDINGS",
+        "MATCH_FEATURES": "MATCH_FEATURES",
+    },
+    {"PROBABILITIES": "PROBABILITIES", "SCORE": "SCORE", "VALID": "VALID"},
+)
+
+ENSEMBLES: Mapping[str, tuple[Step, ...]] = {
+    "relevance": (_TOKENIZE, _ENCODE, _LOOK_UP, _SCORE),
+    "relevance_from_embeddings": (_TOKENIZE, _ENCODE, _SCORE),
+    "query_embedding": (_TOKENIZE, _ENCODE),
+}
+"""Each ensemble's steps, in order."""
+
+
+def interfaces(contract: Contract) -> dict[str, Interface]:
+    """Return every model's interface, composing models before the ensembles."""
+    encoder, scorer = (contract.graphs[name] for name in SERVED_GRAPHS)
+    of_scorer = {tensor.name: tensor for tensor in (*scorer.inputs, *scorer.outputs)}
+    pins = (of_scorer["PIN_EMBEDDINGS"], of_scorer["MATCH_FEATURES"])
+    query = _at(QUERY, {"batch": 1})
+    return {
+        "tokenizer": Interface((QUERY,), encoder.inputs),
+        "query_encoder": Interface(encoder.inputs, encoder.outputs),
+        "pin_features": Interface((query, PIN_IDS), pins),
+        "scorer": Interface(scorer.inputs, scorer.outputs),
+        "relevance": Interface((query, PIN_IDS), scorer.outputs),
+        "relevance_from_embeddings": Interface((query, *pins), scorer.outputs),
+        "query_embedding": Interface((QUERY,), encoder.outputs),
+    }
+
+
+def _at(tensor: Tensor, sizes: Mapping[str, int]) -> Tensor:
+    """Return a tensor with some of its varying axes fixed."""
+    shape: tuple[Dim, ...] = tuple(sizes.get(str(dim), dim) for dim in tensor.shape)
+    return tensor.model_copy(update={"shape": shape})

@@ -1,0 +1,122 @@
+"""The release without a server: the same tokenizer, graphs and snapshot, in this process."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from pintower.models.onnx_session import (
+    GraphEncoder,
+    GraphScorer,
+    OnnxGraph,
+    Scores,
+    open_built_graph,
+)
+from pintower.repository.build import Parts, open_snapshot
+from pintower.repository.interfaces import SERVED_GRAPHS
+from pintower.repository.runtime_session import RuntimeSession
+from pintower.snapshot import Snapshot
+from pintower.text.rendering import Rendering, decode, normalize_query, render_query
+
+__all__ = ["OfflineRelease", "open_offline", "open_reference"]
+
+
+@dataclass(frozen=True)
+class OfflineRelease:
+    """What the ensembles compute, step by step.
+
+    Attributes:
+        encoder: the query encoder.
+        scorer: the scorer.
+        snapshot: the pins.
+        rendering: of queries.
+        runtime: version of the ONNX Runtime that runs the graphs.
+    """
+
+    encoder: GraphEncoder
+    scorer: GraphScorer
+    snapshot: Snapshot
+    rendering: Rendering
+    runtime: str
+
+    def token_ids(self, query: bytes) -> list[int]:
+        """Return the ids the query encoder gets for a query of any bytes."""
+        text = render_query(decode(query), self.rendering)
+        ids: list[int] = self.encoder.tokenizer.encode(text).ids
+        return ids
+
+    def embed(self, query: bytes) -> NDArray[np.float32]:
+        """Return a query's embedding FP32 [1, D]."""
+        return self.encoder.embed([render_query(decode(query), self.rendering)])
+
+    def features(
+        self, query: bytes, pin_ids: Sequence[bytes]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return pin embeddings FP32 [N, D] and match features FP32 [N, F]."""
+        return self.snapshot.features(normalize_query(decode(query), self.rendering), pin_ids)
+
+    def score(self, query: bytes, pin_ids: Sequence[bytes]) -> Scores:
+        """Return what ``relevance`` has to answer."""
+        return self.scorer.score(self.embed(query), *self.features(query, pin_ids))
+
+
+def open_offline(parts: Parts) -> OfflineRelease:
+    """Open the parts a repository is built from.
+
+    Raises:
+        RepositoryError: if a graph is not the one that passed its gates, or the snapshot does not
+            belong to the graphs.
+    """
+    rendering = Rendering.load(parts.rendering)
+    tokenizer = Tokenizer.from_file(str(parts.tokenizer))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(rendering.query_max_tokens)
+    encoder, scorer = (
+        open_built_graph(parts.graphs, parts.contract, name) for name in SERVED_GRAPHS
+    )
+    return OfflineRelease(
+        encoder=GraphEncoder(encoder, tokenizer),
+        scorer=GraphScorer(scorer),
+        snapshot=open_snapshot(parts),
+        rendering=rendering,
+        runtime=onnxruntime.__version__,
+    )
+
+
+@contextmanager
+def open_reference(offline: OfflineRelease, parts: Parts, python: Path) -> Iterator[OfflineRelease]:
+    """Give the same release with its graphs run by another environment's ONNX Runtime.
+
+    Args:
+        offline: the release in this process.
+        parts: that it was opened from.
+        python: interpreter of the server environment.
+
+    Raises:
+        SetupError: if that ONNX Runtime cannot load a graph.
+    """
+    contract = parts.contract
+    with ExitStack() as stack:
+        encoder, scorer = (
+            stack.enter_context(
+                RuntimeSession(
+                    python,
+                    parts.graphs / contract.graphs[name].file,
+                    contract.target.threads[name],
+                )
+            )
+            for name in SERVED_GRAPHS
+        )
+        yield replace(
+            offline,
+            encoder=replace(
+                offline.encoder, graph=OnnxGraph(contract.graphs["query_encoder"], encoder)
+            ),
+            scorer=GraphScorer(OnnxGraph(contract.graphs["scorer"], scorer)),
+            runtime=encoder.version,
+        )

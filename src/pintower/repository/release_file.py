@@ -1,0 +1,103 @@
+"""``release.json``: what belongs together. Written once, never changed."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pintower.artifacts import read_json, write_json
+from pintower.errors import RepositoryError
+
+__all__ = ["GoldenQuery", "Release", "SnapshotRecord"]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class GoldenQuery(_Model):
+    """A real query with the scores it must be answered with.
+
+    Attributes:
+        query: its text.
+        pin_ids: candidates.
+        scores: the relevance score of each, computed offline with the release's own graphs.
+    """
+
+    query: str
+    pin_ids: tuple[str, ...]
+    scores: tuple[float, ...]
+
+
+class SnapshotRecord(_Model):
+    """The pin snapshot of a release.
+
+    Attributes:
+        id: its name among the pins' snapshots, which follows from its content.
+        artifact_id: of the pin encoder that made it.
+        pins: how many it holds.
+    """
+
+    id: str
+    artifact_id: str
+    pins: int
+
+
+class Release(_Model):
+    """One release: query encoder, scoring head and snapshot that belong together.
+
+    Attributes:
+        format: of this file.
+        release: its number; a later release has a higher one.
+        target: where it runs.
+        triton_release: NVIDIA's release that the target names.
+        space_id: what both towers agree on.
+        artifacts: served graph to artifact id.
+        snapshot: the pins.
+        text_package: hash over the text package that the python models carry.
+        models: Triton model to version.
+        golden: queries with expected scores.
+        golden_runtime: the ONNX Runtime version that computed them; another one rounds a quantized
+            graph differently.
+        files: path to SHA-256, for every file of the repository but ``release.json``,
+            ``gates.json`` and ``manifest.json``.
+    """
+
+    format: int = 1
+    release: int
+    target: str
+    triton_release: str
+    space_id: str
+    artifacts: Mapping[str, str]
+    snapshot: SnapshotRecord
+    text_package: str
+    models: Mapping[str, int]
+    golden: tuple[GoldenQuery, ...]
+    golden_runtime: str
+    files: Mapping[str, str]
+
+    def save(self, path: Path) -> None:
+        """Write ``release.json``."""
+        write_json(path, self.model_dump(mode="json"))
+
+    @classmethod
+    def load(cls, path: Path) -> "Release":
+        """Read ``release.json``.
+
+        Raises:
+            RepositoryError: if it is incomplete or of another version.
+        """
+        values = read_json(path)
+        if isinstance(values, dict) and values.get("format") != cls.model_fields["format"].default:
+            raise RepositoryError(
+                f"{path} has format {values.get('format')!r}; this version reads format "
+                f"{cls.model_fields['format'].default}."
+            )
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            lines = "; ".join(
+                f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
+                for item in error.errors()
+            )
+            raise RepositoryError(f"{path} is not a complete release: {lines}.") from None

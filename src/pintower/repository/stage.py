@@ -1,0 +1,113 @@
+"""The repository stage: build the Triton model repository, describe it, measure it served."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pintower.artifacts import MANIFEST, read_json
+from pintower.config import RepositoryConfig
+from pintower.contracts import Contract
+from pintower.errors import RepositoryError
+from pintower.gates import raise_if_failed
+from pintower.repository.build import Parts, build_models, current_snapshot
+from pintower.repository.check import check
+from pintower.repository.configs import model_configs
+from pintower.repository.interfaces import SERVED_GRAPHS
+from pintower.repository.layout import RepositoryLayout, release_files, text_checksum
+from pintower.repository.measure import measure
+from pintower.repository.offline import OfflineRelease, open_offline, open_reference
+from pintower.repository.release_file import GoldenQuery, Release, SnapshotRecord
+from pintower.repository.sample import Sample, sample_requests
+from pintower.serving.environment import ensure_environment
+
+__all__ = ["run"]
+
+_RELEASE = 1
+"""Number of a repository built from nothing, and the version of each of its models."""
+
+
+def run(config: RepositoryConfig, inputs: Mapping[str, Path], folder: Path) -> dict[str, Any]:
+    """Write the model repository with ``release.json`` and, measured, ``gates.json``.
+
+    Args:
+        config: sizes of the gates' samples.
+        inputs: folders ``export``, ``pins`` and, for real queries, ``data``.
+        folder: where to write; it becomes the repository.
+
+    Returns:
+        Release number, size and the gates' figures.
+
+    Raises:
+        RepositoryError: if graphs and snapshot do not belong together.
+        SetupError: if the local server cannot be installed or started.
+        GateFailed: if a served gate failed; ``gates.json`` is written all the same.
+    """
+    export = inputs["export"]
+    parts = Parts(
+        contract=Contract.load(export / "contract.json"),
+        graphs=export,
+        tokenizer=export / "tokenizer.json",
+        rendering=export / "text.json",
+        snapshot=current_snapshot(inputs["pins"]),
+    )
+    offline = open_offline(parts)
+    count = max(-(-config.pairs // config.candidates), config.golden_queries)
+    samples = sample_requests(
+        inputs, offline.snapshot, queries=count, candidates=config.candidates, seed=config.seed
+    )
+    golden = samples[: config.golden_queries]
+    environment = ensure_environment() if config.served_gates else None
+    build_models(parts, folder, _RELEASE)
+    if environment is None:
+        return _finish(_describe(parts, offline, golden, folder), folder)
+    with open_reference(offline, parts, environment.python) as reference:
+        info = _finish(_describe(parts, reference, golden, folder), folder)
+        gates = measure(config, parts.contract, environment, offline, reference, samples, folder)
+    raise_if_failed(gates, f"The served release for target {parts.contract.target.name}")
+    return info | {item.name: item.measured for item in gates}
+
+
+def _finish(release: Release, folder: Path) -> dict[str, Any]:
+    """Write ``release.json`` and check the whole repository; return figures for the manifest."""
+    release.save(RepositoryLayout(folder).release)
+    if findings := check(folder):
+        lines = "\n".join(f"  {finding}" for finding in findings)
+        raise RepositoryError(f"The built repository does not keep its contract:\n{lines}")
+    return {
+        "release": release.release,
+        "pins": release.snapshot.pins,
+        "mebibytes": round(_size(folder) / 2**20, 2),
+    }
+
+
+def _describe(
+    parts: Parts, offline: OfflineRelease, golden: Sequence[Sample], folder: Path
+) -> Release:
+    contract = parts.contract
+    return Release(
+        release=_RELEASE,
+        target=contract.target.name,
+        triton_release=contract.target.triton_release,
+        space_id=contract.space_id,
+        artifacts={name: contract.graphs[name].artifact_id for name in SERVED_GRAPHS},
+        snapshot=SnapshotRecord(
+            id=read_json(parts.snapshot / MANIFEST)["snapshot"],
+            artifact_id=offline.snapshot.info["artifact_id"],
+            pins=len(offline.snapshot.ids),
+        ),
+        text_package=text_checksum(RepositoryLayout(folder).version("tokenizer", _RELEASE)),
+        models=dict.fromkeys(model_configs(contract, _RELEASE), _RELEASE),
+        golden=tuple(_golden(offline, sample) for sample in golden),
+        golden_runtime=offline.runtime,
+        files=release_files(folder),
+    )
+
+
+def _golden(offline: OfflineRelease, sample: Sample) -> GoldenQuery:
+    pin_ids = [pin_id.encode() for pin_id in sample.pin_ids]
+    scores = offline.score(sample.query.encode("utf-8", "replace"), pin_ids).score
+    return GoldenQuery(query=sample.query, pin_ids=sample.pin_ids, scores=tuple(scores.tolist()))
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

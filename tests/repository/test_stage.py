@@ -1,0 +1,172 @@
+"""The stage: what it refuses to build, and the built repository in the genuine server."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pintower.config import RepositoryConfig
+from pintower.errors import GateFailed, RepositoryError
+from pintower.gates import read_gates
+from pintower.repository import run
+from pintower.repository.check import check
+from pintower.repository.release_file import Release
+from pintower.repository.wire import Wire, texts
+from pintower.serving.addresses import free_addresses
+from pintower.serving.environment import ServerEnvironment, ensure_environment
+from pintower.serving.server import TritonServer
+
+UNSERVED = RepositoryConfig(pairs=20, candidates=10, golden_queries=3, served_gates=False)
+
+
+def test_a_snapshot_of_another_space_is_refused_at_build(
+    stage_folders: dict[str, Path], tmp_path: Path
+) -> None:
+    pins = shutil.copytree(stage_folders["pins"], tmp_path / "pins")
+    (info,) = pins.glob("snapshots/*/snapshot.json")
+    info.write_text(json.dumps({**json.loads(info.read_text()), "space_id": "elsewhere"}))
+    (tmp_path / "models").mkdir()
+    with pytest.raises(RepositoryError, match=r"space_id elsewhere.*do not belong together"):
+        run(UNSERVED, {**stage_folders, "pins": pins}, tmp_path / "models")
+    assert not any((tmp_path / "models").iterdir())
+
+
+def test_a_graph_other_than_the_gated_one_is_refused(
+    stage_folders: dict[str, Path], tmp_path: Path
+) -> None:
+    export = shutil.copytree(stage_folders["export"], tmp_path / "export")
+    with (export / "scorer.onnx").open("ab") as file:
+        file.write(b"\0")
+    (tmp_path / "models").mkdir()
+    with pytest.raises(RepositoryError, match="is not the file that passed the gates"):
+        run(UNSERVED, {**stage_folders, "export": export}, tmp_path / "models")
+
+
+def test_the_same_inputs_give_the_same_bytes(
+    built: Path, stage_folders: dict[str, Path], tmp_path: Path
+) -> None:
+    run(UNSERVED, stage_folders, tmp_path)
+    assert (tmp_path / "release.json").read_bytes() == (built / "release.json").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def environment() -> ServerEnvironment:
+    return ensure_environment()
+
+
+@pytest.fixture(scope="module")
+def gated(
+    stage_folders: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, dict[str, float]]:
+    """A repository with its served gates measured, and the stage's figures."""
+    folder = tmp_path_factory.mktemp("gated") / "models"
+    folder.mkdir()
+    config = RepositoryConfig(pairs=60, candidates=10, golden_queries=3)
+    return folder, run(config, stage_folders, folder)
+
+
+@pytest.fixture(scope="module")
+def wire(gated: tuple[Path, dict[str, float]], environment: ServerEnvironment) -> Iterator[Wire]:
+    addresses = free_addresses()
+    with TritonServer(environment, gated[0], addresses=addresses), Wire(addresses.grpc_url) as wire:
+        yield wire
+
+
+@pytest.mark.triton
+def test_served_gates_are_measured_and_leave_the_repository_whole(
+    gated: tuple[Path, dict[str, float]],
+) -> None:
+    folder, info = gated
+    assert check(folder) == []
+    assert not list(folder.rglob("__pycache__"))
+    gates = {gate.name: gate for gate in read_gates(folder / "gates.json")}
+    assert all(gate.passed for gate in gates.values())
+    assert gates["served_equals_offline"].detail["pairs"] == 60
+    assert 0 <= info["served_equals_offline"] <= 1e-4
+    assert info["tokenizer_golden_set"] == 0
+    measured = json.loads((folder / "gates.json").read_text())["environment"]
+    assert measured["onnxruntime_served"] == measured["onnxruntime_target"] == "1.19.2"
+    assert gates["runtimes_agree"].allowed == 1e-4  # fp32: every runtime gives the same
+
+
+@pytest.mark.triton
+def test_golden_queries_are_answered_as_the_release_says(
+    gated: tuple[Path, dict[str, float]], wire: Wire
+) -> None:
+    release = Release.load(gated[0] / "release.json")
+    assert len(release.golden) == 3
+    for golden in release.golden:
+        pin_ids = texts(*(pin_id.encode() for pin_id in golden.pin_ids))
+        query = texts(golden.query.encode(), shape=(1, 1))
+        answer = wire.infer("relevance", {"QUERY": query, "PIN_IDS": pin_ids})
+        np.testing.assert_allclose(answer["SCORE"], golden.scores, atol=1e-4)
+
+
+@pytest.mark.triton
+@pytest.mark.parametrize("query", [b"", b"\xff\xfe\x00", b"x" * 10_000_000])
+@pytest.mark.parametrize("pin_ids", [(), (b"nothing", b"\xff"), (b"pin-001", b"", b"pin-001")])
+def test_odd_requests_are_answered_every_time(
+    wire: Wire, query: bytes, pin_ids: tuple[bytes, ...]
+) -> None:
+    known = [pin_id == b"pin-001" for pin_id in pin_ids]
+    for _ in range(2):  # the second from the cache
+        answer = wire.infer(
+            "relevance", {"QUERY": texts(query, shape=(1, 1)), "PIN_IDS": texts(*pin_ids)}
+        )
+        assert answer["PROBABILITIES"].shape == (len(pin_ids), 5)
+        assert answer["VALID"].tolist() == known
+        assert (answer["SCORE"] > 0).tolist() == known
+
+
+@pytest.mark.triton
+def test_several_queries_are_embedded_in_one_request(wire: Wire) -> None:
+    queries = (b"red shoes", b"a much longer query about garden benches", b"")
+    together = wire.infer("query_embedding", {"QUERY": texts(*queries, shape=(3, 1))})["EMBEDDING"]
+    for row, query in enumerate(queries):
+        alone = wire.infer("query_embedding", {"QUERY": texts(query, shape=(1, 1))})["EMBEDDING"]
+        np.testing.assert_allclose(together[row], alone[0], atol=1e-5)
+
+
+@pytest.mark.triton
+@pytest.mark.parametrize(
+    ("model", "old", "new"),
+    [
+        ("query_encoder", 'name: "ATTENTION_MASK"', 'name: "MASK"'),
+        ("query_encoder", "TYPE_INT64", "TYPE_INT32"),
+        ("query_encoder", "dims: 16", "dims: 17"),
+        ("scorer", 'name: "VALID"', 'name: "OKAY"'),
+        ("scorer", "TYPE_BOOL", "TYPE_FP32"),
+        ("pin_features", 'string_value: "', 'string_value: "other'),
+    ],
+)
+def test_the_server_refuses_a_config_that_does_not_fit(
+    repository: Path, environment: ServerEnvironment, model: str, old: str, new: str
+) -> None:
+    config = repository / model / "config.pbtxt"
+    text = config.read_text("utf-8")
+    assert old in text
+    config.write_text(text.replace(old, new, 1), "utf-8")
+    server = TritonServer(
+        environment, repository, models=[model], addresses=free_addresses(), timeout=30
+    )
+    with pytest.raises(RepositoryError, match=model), server:
+        pass
+
+
+@pytest.mark.triton
+def test_a_failed_gate_stops_the_release_and_keeps_what_was_measured(
+    stage_folders: dict[str, Path], tmp_path: Path
+) -> None:
+    export = shutil.copytree(stage_folders["export"], tmp_path / "export")
+    contract = json.loads((export / "contract.json").read_text())
+    contract["target"]["limits"]["served_max_abs"] = -1.0
+    (export / "contract.json").write_text(json.dumps(contract))
+    folder = tmp_path / "models"
+    folder.mkdir()
+    config = RepositoryConfig(pairs=10, candidates=10, golden_queries=1)
+    with pytest.raises(GateFailed, match=r"served_equals_offline: measured .*, allowed <= -1"):
+        run(config, {**stage_folders, "export": export}, folder)
+    assert any(not gate.passed for gate in read_gates(folder / "gates.json"))

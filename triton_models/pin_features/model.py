@@ -1,0 +1,76 @@
+"""Triton model ``pin_features``: pin ids to embeddings and match features, from the snapshot.
+
+The snapshot is memory-mapped, so instances share it. An id that it does not hold gives rows of NaN,
+which the scorer answers with VALID = false; no request is answered with an error. The library's own
+text package and snapshot reader are copied into the version folder:
+
+    model.py  text.json  snapshot/  pintower/text/  pintower/snapshot.py
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import triton_python_backend_utils as pb_utils
+
+VERSION_FOLDER = Path(__file__).resolve().parent
+sys.dont_write_bytecode = True  # a release's files are immutable
+sys.path.insert(0, str(VERSION_FOLDER))
+
+from pintower.snapshot import Snapshot  # noqa: E402
+from pintower.text.rendering import Rendering, decode, normalize_query  # noqa: E402
+
+
+class TritonPythonModel:
+    """One instance of the lookup."""
+
+    def initialize(self, args: dict[str, str]) -> None:
+        """Map the snapshot and hold it to the configuration.
+
+        Raises:
+            TritonModelException: if the snapshot was made by another pin encoder than the
+                release's, cannot be read, or its rows have another width than is configured.
+        """
+        config = json.loads(args["model_config"])
+        self._rendering = Rendering.load(VERSION_FOLDER / "text.json")
+        try:
+            self._snapshot = Snapshot.open(VERSION_FOLDER / "snapshot")
+        except (OSError, ValueError, KeyError) as error:
+            raise pb_utils.TritonModelException(f"pin_features: {error}") from error
+        wanted = config["parameters"]["space_id"]["string_value"]
+        found = self._snapshot.info["space_id"]
+        if found != wanted:
+            raise pb_utils.TritonModelException(
+                f"pin_features: the release's query encoder has space id {wanted}, the pin "
+                f"snapshot has space id {found}; their embeddings cannot be compared. Build the "
+                "repository with a snapshot made by the same student's pin encoder."
+            )
+        dims = {entry["name"]: [int(dim) for dim in entry["dims"]] for entry in config["output"]}
+        width = int(self._snapshot.embeddings.shape[1])
+        if dims["PIN_EMBEDDINGS"] != [-1, width]:
+            raise pb_utils.TritonModelException(
+                f"pin_features: PIN_EMBEDDINGS is configured as {dims['PIN_EMBEDDINGS']}, the "
+                f"snapshot's embeddings make [-1, {width}]."
+            )
+
+    def execute(self, requests: Sequence[Any]) -> list[Any]:
+        """Answer each request.
+
+        QUERY BYTES [1, 1] and PIN_IDS BYTES [N] to PIN_EMBEDDINGS FP32 [N, D] and MATCH_FEATURES
+        FP32 [N, F].
+        """
+        return [self._answer(request) for request in requests]
+
+    def _answer(self, request: Any) -> Any:
+        query = pb_utils.get_input_tensor_by_name(request, "QUERY").as_numpy().reshape(-1)[0]
+        pin_ids = pb_utils.get_input_tensor_by_name(request, "PIN_IDS").as_numpy()
+        text = normalize_query(decode(query), self._rendering)
+        embeddings, matches = self._snapshot.features(text, pin_ids.tolist())
+        return pb_utils.InferenceResponse(
+            [
+                pb_utils.Tensor("PIN_EMBEDDINGS", embeddings),
+                pb_utils.Tensor("MATCH_FEATURES", matches),
+            ]
+        )
