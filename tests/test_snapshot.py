@@ -34,7 +34,9 @@ def test_ids_are_found_in_any_order_with_repeats(snapshot: Snapshot) -> None:
     assert np.isfinite(features).all()
 
 
-@pytest.mark.parametrize("unknown", [b"", b"aa", b"\xff\xfe", b"a" * 1_000_000, b"bbb", b"a\x00b"])
+@pytest.mark.parametrize(
+    "unknown", [b"", b"aa", b"\xff\xfe", b"a" * 1_000_000, b"bbb", b"a\x00b", b"a\x00"]
+)
 def test_an_unknown_id_gives_nan_rows_and_disturbs_no_other(
     snapshot: Snapshot, unknown: bytes
 ) -> None:

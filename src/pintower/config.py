@@ -83,6 +83,7 @@ class TeacherConfig(_Section):
         encoder: any Hugging Face backbone: folder, hub name or installed package.
         layers: keep only the first layers; None keeps all.
         max_length: tokens of query and pin together.
+        dropout: while training; None keeps the backbone's own. 0 suits one or two epochs.
         epochs: passes over the training judgments.
         batch_size: pairs a step.
         learning_rate: peak of the linear schedule.
@@ -94,6 +95,7 @@ class TeacherConfig(_Section):
     encoder: str = "all-MiniLM-L6-v2"
     layers: Positive | None = None
     max_length: Positive = 64
+    dropout: Share | None = None
     epochs: Positive = 2
     batch_size: Positive = 32
     learning_rate: Rate = 1e-4

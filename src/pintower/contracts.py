@@ -97,13 +97,17 @@ class Limits(_Model):
         encoder_max_abs: of an fp32 encoder against torch, any element of the unit vector.
         encoder_min_cosine: of a quantized encoder against torch, the worst text.
         scorer_max_abs: of the scorer's relevance score against torch.
-        served_max_abs: of the served relevance score against the offline one, same graphs.
+        served_max_abs: of the served relevance score against the offline one, same graphs in the
+            same ONNX Runtime.
+        runtimes_min_cosine: of a query's embedding in the serving ONNX Runtime against the one the
+            graph gates were measured in, the worst query.
     """
 
     encoder_max_abs: float
     encoder_min_cosine: float
     scorer_max_abs: float
     served_max_abs: float
+    runtimes_min_cosine: float
 
 
 class Target(_Model):

@@ -20,18 +20,13 @@ from pintower.config import StudentConfig
 from pintower.data.tables import DATASET, JUDGMENTS, MATCH_STATISTICS, PINS, read_table
 from pintower.errors import DatasetError
 from pintower.models.distillation import Examples, Learner, distil
-from pintower.models.encoders import (
-    build_encoder,
-    feature_columns,
-    load_tokenizer,
-    save_encoder,
-    train_last_layers,
-)
+from pintower.models.encoders import build_encoder, feature_columns, save_encoder, train_last_layers
 from pintower.models.optimization import training_device
 from pintower.models.pairs import number_pairs, pair_match_features
 from pintower.models.pin_inputs import feature_matrix, pin_texts
 from pintower.models.scoring_head import LEVELS, ScoringHead
 from pintower.models.student import StudentLayout
+from pintower.models.tokenization import load_tokenizer
 from pintower.models.towers import Texts, pool_all, start_together
 from pintower.text.match_features import FEATURES, MatchStatistics
 from pintower.text.rendering import Rendering, render_query

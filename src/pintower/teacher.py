@@ -26,6 +26,8 @@ __all__ = ["fine_tune", "run"]
 logger = logging.getLogger(__name__)
 
 _SCORED_AT_ONCE = 128
+_NEW_LAYERS = 10.0
+"""Learning rate of the classification layer, which starts from nothing, over the backbone's."""
 
 
 def run(config: TeacherConfig, inputs: Mapping[str, Path], folder: Path) -> dict[str, Any]:
@@ -55,7 +57,11 @@ def run(config: TeacherConfig, inputs: Mapping[str, Path], folder: Path) -> dict
         )
     torch.manual_seed(config.seed)
     teacher = build_cross_encoder(
-        config.encoder, layers=config.layers, max_length=config.max_length, bf16=config.bf16
+        config.encoder,
+        layers=config.layers,
+        max_length=config.max_length,
+        bf16=config.bf16,
+        dropout=config.dropout,
     )
     steps, loss = fine_tune(teacher, *_pairs(teacher, training, pins), config)
     teacher.save(folder, backbone=config.encoder)
@@ -102,7 +108,10 @@ def fine_tune(
         for _ in range(config.epochs)
         for batch in length_buckets(lengths, config.batch_size, random)
     ]
-    groups = [(teacher.model.parameters(), config.learning_rate)]
+    backbone = list(teacher.model.base_model.parameters())
+    known = {id(weight) for weight in backbone}
+    new = [weight for weight in teacher.model.parameters() if id(weight) not in known]
+    groups = [(backbone, config.learning_rate), (new, config.learning_rate * _NEW_LAYERS)]
     stepper = Stepper(groups, len(batches), config.warmup_share)
     teacher.model.train()
     sizes = [len(batch) for batch in batches]

@@ -12,9 +12,9 @@ from pintower.contracts import GRAPHS, Contract, Target, load_target
 from pintower.errors import DatasetError, GateFailed, InputError, StudentError
 from pintower.export import run, stage
 from pintower.gates import read_gates
-from pintower.models.encoders import load_tokenizer
 from pintower.models.onnx_session import GraphEncoder, open_built_graph
 from pintower.models.student import load_student, space_id
+from pintower.models.tokenization import load_tokenizer
 
 
 def export(

@@ -27,9 +27,9 @@ def test_a_difference_is_paired_by_query() -> None:
 
 
 def test_draws_without_a_value_are_left_out() -> None:
-    estimate = bootstrap(lambda counts: 1.0 if counts[0] else None, 2, Resampling(100))
+    estimate = bootstrap(lambda counts: np.where(counts[:, 0], 1.0, np.nan), 2, Resampling(100))
     assert (estimate.value, estimate.low, estimate.high) == (1, 1, 1)
 
 
 def test_no_queries_have_no_value() -> None:
-    assert bootstrap(lambda counts: 1.0, 0, Resampling()).value is None
+    assert bootstrap(lambda counts: np.ones(len(counts)), 0, Resampling()).value is None

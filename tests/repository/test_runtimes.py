@@ -3,6 +3,7 @@
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -58,7 +59,7 @@ def test_a_wrong_input_ends_the_worker_with_its_reason(parts: Parts) -> None:
 def test_runtimes_that_agree_pass_and_one_that_differs_fails(
     offline: OfflineRelease, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert failed(runtime_gates(offline, offline, SAMPLES, allowed=1e-4)) == []
+    assert failed(runtime_gates(offline, offline, SAMPLES, allowed=1e-4, min_cosine=0.99)) == []
 
     class Reversed(type(offline.scorer)):  # type: ignore[misc]
         def score(self, *parts: np.ndarray) -> Scores:
@@ -66,9 +67,22 @@ def test_runtimes_that_agree_pass_and_one_that_differs_fails(
             return replace(scores, score=np.where(scores.valid, 6 - scores.score, 0))
 
     other = replace(offline, scorer=Reversed(offline.scorer.graph), runtime="other")
-    gates = {gate.name: gate for gate in runtime_gates(offline, other, SAMPLES, allowed=1e-4)}
+    gates = {
+        gate.name: gate
+        for gate in runtime_gates(offline, other, SAMPLES, allowed=1e-4, min_cosine=0.99)
+    }
     assert not gates["runtimes_agree"].passed
     assert gates["runtimes_flips"].measured == 3
-    told = runtime_gates(offline, other, SAMPLES, allowed=None)
+    told = runtime_gates(offline, other, SAMPLES, allowed=None, min_cosine=0.99)
     assert failed(told) == []
     assert told[0].measured == gates["runtimes_agree"].measured > 0
+
+
+def test_an_embedding_that_turns_between_runtimes_fails(offline: OfflineRelease) -> None:
+    class Turned(type(offline.encoder)):  # type: ignore[misc]
+        def embed(self, *parts: Any, **options: Any) -> np.ndarray:
+            return -super().embed(*parts, **options)
+
+    other = replace(offline, encoder=Turned(offline.encoder.graph, offline.encoder.tokenizer))
+    gates = runtime_gates(offline, other, SAMPLES, allowed=None, min_cosine=0.9)
+    assert [gate.name for gate in failed(gates)] == ["runtimes_min_cosine"]

@@ -9,10 +9,11 @@ import torch
 from pintower.config import StudentConfig
 from pintower.errors import DatasetError
 from pintower.models.distillation import grouped_batches
-from pintower.models.encoders import embed_tokens, load_encoder, load_tokenizer
+from pintower.models.encoders import embed_tokens, load_encoder
 from pintower.models.pin_inputs import feature_matrix, pin_texts
 from pintower.models.scoring_head import ScoringHead
 from pintower.models.student import load_student
+from pintower.models.tokenization import load_tokenizer
 from pintower.models.towers import Texts, balanced_inputs, pool_all, project
 from pintower.student import run
 

@@ -116,3 +116,14 @@ def test_teacher_refuses_what_the_backbone_cannot_give(
 def test_teacher_keeps_the_first_layers_only(tiny_backbone: Path) -> None:
     model = build_cross_encoder(str(tiny_backbone), layers=1, max_length=32, bf16=False)
     assert len(model.model.bert.encoder.layer) == 1
+
+
+def test_teacher_trains_without_dropout_where_asked(tiny_backbone: Path) -> None:
+    settings = {"layers": None, "max_length": 32, "bf16": False}
+    own = build_cross_encoder(str(tiny_backbone), **settings)
+    without = build_cross_encoder(str(tiny_backbone), dropout=0.0, **settings)
+    rates = [
+        {part.p for part in model.model.modules() if isinstance(part, torch.nn.Dropout)}
+        for model in (own, without)
+    ]
+    assert rates == [{0.1}, {0.0}]

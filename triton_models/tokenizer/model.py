@@ -32,6 +32,7 @@ class TritonPythonModel:
         self._tokenizer = Tokenizer.from_file(str(VERSION_FOLDER / "tokenizer.json"))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(self._rendering.query_max_tokens)
+        self._tokenizer.encode_special_tokens = True  # "[SEP]" in a query is text
 
     def execute(self, requests: Sequence[Any]) -> list[Any]:
         """Answer each request: QUERY BYTES [B, 1] to INPUT_IDS and ATTENTION_MASK INT64 [B, L].

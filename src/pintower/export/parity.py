@@ -12,10 +12,10 @@ from pintower.export.encoder_gates import encoder_gates
 from pintower.export.samples import EDGE_TEXTS, sample_pins, sample_queries, spread_over_lengths
 from pintower.export.scorer_gates import scorer_gates
 from pintower.gates import Gate
-from pintower.models.encoders import load_tokenizer
 from pintower.models.onnx_session import GraphEncoder, GraphScorer, open_built_graph
 from pintower.models.pin_inputs import feature_matrix, pin_texts
 from pintower.models.student import Student
+from pintower.models.tokenization import load_tokenizer
 from pintower.text.rendering import Rendering, render_query
 
 __all__ = ["parity_gates"]

@@ -12,8 +12,8 @@ from pintower.export.build import build_graphs
 from pintower.export.parity import parity_gates
 from pintower.export.structure_gates import structure_gates
 from pintower.gates import Gate, describe_environment, explain, raise_if_failed, write_gates
-from pintower.models.encoders import load_tokenizer
 from pintower.models.student import Student, load_student
+from pintower.models.tokenization import load_tokenizer
 
 __all__ = ["run"]
 

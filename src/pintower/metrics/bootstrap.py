@@ -6,14 +6,17 @@ are compared on the same draws. Efron & Tibshirani (1993), "An Introduction to t
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ["Estimate", "Resampling", "bootstrap", "mean_difference", "mean_of_queries"]
 
-Statistic = Callable[[NDArray[np.float64]], float | None]
-"""How often each query was drawn, FP64 [Q], to a number, or None where it has none."""
+_AT_ONCE = 100
+
+Statistic = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+"""How often each query was drawn, FP64 [R, Q], to a number for each draw, FP64 [R], or NaN."""
 
 
 @dataclass(frozen=True)
@@ -44,29 +47,37 @@ def bootstrap(statistic: Statistic, queries: int, resampling: Resampling) -> Est
     """Return a statistic over all queries and its percentile interval.
 
     Args:
-        statistic: computed once with every query counted once, then for each draw. Draws for which
-            it is None are left out.
+        statistic: computed once with every query counted once, then for the draws, some at a time.
+            Draws for which it is NaN are left out.
         queries: Q.
         resampling: number of draws, confidence, seed.
     """
-    value = statistic(np.ones(queries)) if queries else None
-    if value is None:
+    value = float(statistic(np.ones((1, queries)))[0]) if queries else np.nan
+    if np.isnan(value):
         return Estimate(None, None, None)
-    random = np.random.default_rng(resampling.seed)
-    drawn = []
-    for _ in range(resampling.resamples):
-        counts = np.bincount(random.integers(queries, size=queries), minlength=queries)
-        result = statistic(counts.astype(np.float64))
-        if result is not None:
-            drawn.append(result)
+    draws = _draw(queries, resampling.resamples, resampling.seed)
+    starts = range(0, len(draws), _AT_ONCE)
+    parts = (draws[start : start + _AT_ONCE].astype(np.float64) for start in starts)
+    values = np.concatenate([statistic(part) for part in parts])
+    values = values[~np.isnan(values)]
     tail = (1 - resampling.confidence) / 2
-    low, high = np.quantile(drawn or [value], [tail, 1 - tail])
-    return Estimate(float(value), float(low), float(high))
+    low, high = np.quantile(values if len(values) else [value], [tail, 1 - tail])
+    return Estimate(value, float(low), float(high))
+
+
+@lru_cache(maxsize=4)
+def _draw(queries: int, resamples: int, seed: int) -> NDArray[np.uint16]:
+    """Return how often each query is in each draw, UINT16 [R, Q]."""
+    random = np.random.default_rng(seed)
+    draws = np.zeros((resamples, queries), dtype=np.uint16)
+    for row in draws:
+        row[:] = np.bincount(random.integers(queries, size=queries), minlength=queries)
+    return draws
 
 
 def mean_of_queries(values: NDArray[np.float64], resampling: Resampling) -> Estimate:
     """Return the mean of a per-query measure FP64 [Q] with its interval."""
-    return bootstrap(lambda counts: float(counts @ values / counts.sum()), len(values), resampling)
+    return bootstrap(lambda counts: counts @ values / len(values), len(values), resampling)
 
 
 def mean_difference(

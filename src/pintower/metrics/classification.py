@@ -5,9 +5,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["accuracy", "auroc", "level_metrics", "one_class_reason", "predicted_levels"]
-
-Weights = NDArray[np.float64]
+__all__ = [
+    "accuracy",
+    "auroc",
+    "level_metrics",
+    "one_class_reason",
+    "predicted_levels",
+    "weighted_aurocs",
+]
 
 
 def predicted_levels(probabilities: NDArray[np.float32]) -> NDArray[np.int64]:
@@ -16,41 +21,57 @@ def predicted_levels(probabilities: NDArray[np.float32]) -> NDArray[np.int64]:
     return best
 
 
-def accuracy(
-    levels: ArrayLike, predicted: ArrayLike, *, within: int = 0, weights: Weights | None = None
-) -> float:
+def accuracy(levels: ArrayLike, predicted: ArrayLike, *, within: int = 0) -> float:
     """Return the share of pairs whose predicted level is at most ``within`` off.
 
     Args:
         levels: INT [N]; N at least 1.
         predicted: INT [N].
         within: tolerated distance in levels.
-        weights: FP64 [N], how often each pair counts; 1 each without it.
     """
-    hits = np.abs(np.asarray(levels, np.int64) - np.asarray(predicted, np.int64)) <= within
-    return float(np.average(hits, weights=weights))
+    distance = np.abs(np.asarray(levels, np.int64) - np.asarray(predicted, np.int64))
+    return float(np.mean(distance <= within))
 
 
-def auroc(relevant: ArrayLike, scores: ArrayLike, weights: Weights | None = None) -> float | None:
+def auroc(relevant: ArrayLike, scores: ArrayLike) -> float | None:
     """Return the area under the ROC curve, or None where only one class is there.
-
-    The chance that a relevant pair scores higher than another, a tie counting half. The same number
-    as scikit-learn's ``roc_auc_score``, in one pass: the bootstrap asks for it thousands of times.
 
     Args:
         relevant: BOOL [N].
         scores: FLOAT [N].
-        weights: FP64 [N], how often each pair counts; 1 each without it.
     """
-    relevant = np.asarray(relevant, dtype=bool)
-    weights = np.ones(len(relevant)) if weights is None else weights
-    distinct, tied = np.unique(np.asarray(scores), return_inverse=True)
-    positive = np.bincount(tied, weights * relevant, len(distinct))
-    negative = np.bincount(tied, weights * ~relevant, len(distinct))
-    total = positive.sum() * negative.sum()
-    if not total:
-        return None
-    return float(positive @ (np.cumsum(negative) - negative / 2) / total)
+    area = float(weighted_aurocs(relevant, scores, np.ones((1, len(np.asarray(scores)))))[0])
+    return None if np.isnan(area) else area
+
+
+def weighted_aurocs(
+    relevant: ArrayLike, scores: ArrayLike, weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the area under the ROC curve for each of R weightings of the same pairs, FP64 [R].
+
+    The chance that a relevant pair scores higher than another, a tie counting half: the number that
+    scikit-learn's ``roc_auc_score`` gives for one weighting; the bootstrap needs thousands.
+
+    Args:
+        relevant: BOOL [N].
+        scores: FLOAT [N].
+        weights: FP64 [R, N], how often each pair counts.
+
+    Returns:
+        FP64 [R]; NaN where only one class has weight.
+    """
+    order = np.argsort(scores, kind="stable")
+    ordered, is_relevant = np.asarray(scores)[order], np.asarray(relevant, dtype=bool)[order]
+    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+    ranked = weights[:, order]
+    positive = np.add.reduceat(ranked * is_relevant, starts, axis=1)
+    negative = np.add.reduceat(ranked * ~is_relevant, starts, axis=1)
+    below = np.cumsum(negative, axis=1) - negative / 2
+    total = positive.sum(axis=1) * negative.sum(axis=1)
+    wins = (positive * below).sum(axis=1)
+    areas: NDArray[np.float64] = np.full(len(weights), np.nan)
+    np.divide(wins, total, out=areas, where=total > 0)
+    return areas
 
 
 def one_class_reason(levels: ArrayLike, at_least: int) -> str:

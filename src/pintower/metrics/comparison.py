@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from pintower.metrics.bootstrap import Resampling, bootstrap, mean_difference, mean_of_queries
-from pintower.metrics.classification import accuracy, auroc, one_class_reason
+from pintower.metrics.classification import one_class_reason, weighted_aurocs
 from pintower.metrics.ranking import ndcg, per_query, precision
 
 __all__ = ["AUROC_LEVELS", "compare", "differences", "slices"]
@@ -94,32 +94,24 @@ def _measure(
         "p@8": asdict(mean_of_queries(per_query(precision, group, levels, scores), resampling)),
     }
     if f"{model}_level" in pairs.columns:
-        predicted = pairs[f"{model}_level"].to_numpy()
-        share = partial(_weighted_accuracy, levels, predicted, group)
-        values["accuracy"] = asdict(bootstrap(share, queries, resampling))
-    _, ranks = np.unique(scores, return_inverse=True)
+        hits = levels == pairs[f"{model}_level"].to_numpy()
+        right, all_pairs = np.bincount(group, hits, queries), np.bincount(group, minlength=queries)
+        estimate = bootstrap(
+            lambda counts: counts @ right / (counts @ all_pairs), queries, resampling
+        )
+        values["accuracy"] = asdict(estimate)
     for level in AUROC_LEVELS:
-        area = partial(_weighted_auroc, levels >= level, ranks, group)
-        estimate = asdict(bootstrap(area, queries, resampling))
-        if estimate["value"] is None:
-            estimate["reason"] = one_class_reason(levels, level)
-        values[f"auroc_{level}"] = estimate
+        area = partial(_aurocs, levels >= level, scores, group)
+        values[f"auroc_{level}"] = asdict(bootstrap(area, queries, resampling))
+        if values[f"auroc_{level}"]["value"] is None:
+            values[f"auroc_{level}"]["reason"] = one_class_reason(levels, level)
     return values
 
 
-def _weighted_accuracy(
-    levels: NDArray[np.int64],
-    predicted: NDArray[np.int64],
-    group: NDArray[np.int64],
-    counts: NDArray[np.float64],
-) -> float:
-    return accuracy(levels, predicted, weights=counts[group])
-
-
-def _weighted_auroc(
+def _aurocs(
     relevant: NDArray[np.bool_],
-    scores: NDArray[np.int64],
+    scores: NDArray[np.float32],
     group: NDArray[np.int64],
     counts: NDArray[np.float64],
-) -> float | None:
-    return auroc(relevant, scores, counts[group])
+) -> NDArray[np.float64]:
+    return weighted_aurocs(relevant, scores, counts[:, group])

@@ -22,6 +22,16 @@ __all__ = ["CrossEncoder", "TeacherLayout", "build_cross_encoder", "fingerprint"
 
 Encoding = dict[str, list[int]]
 
+_DROPOUTS = (
+    "hidden_dropout_prob",
+    "attention_probs_dropout_prob",
+    "classifier_dropout",
+    "attention_dropout",
+    "dropout",
+    "seq_classif_dropout",
+)
+"""What the families of Hugging Face models call their dropout."""
+
 _FINGERPRINTED = {".safetensors", ".bin", ".txt", ".model"}
 
 
@@ -139,7 +149,12 @@ class CrossEncoder:
 
 
 def build_cross_encoder(
-    backbone: str, *, layers: int | None, max_length: int, bf16: bool
+    backbone: str,
+    *,
+    layers: int | None,
+    max_length: int,
+    bf16: bool,
+    dropout: float | None = None,
 ) -> CrossEncoder:
     """Return a cross-encoder with a new classification layer on a pretrained backbone.
 
@@ -148,6 +163,7 @@ def build_cross_encoder(
         layers: keep only the first layers; None keeps all.
         max_length: tokens of query and pin together.
         bf16: run under bfloat16 autocast.
+        dropout: while training; None keeps the backbone's own.
 
     Raises:
         StudentError: if the backbone cannot be found, cannot classify, has fewer layers, takes
@@ -161,6 +177,8 @@ def build_cross_encoder(
         _check_sizes(backbone, config, layers, max_length)
         if layers is not None:
             config.num_hidden_layers = layers
+        if dropout is not None:
+            config.update({name: dropout for name in _DROPOUTS if hasattr(config, name)})
         tokenizer = AutoTokenizer.from_pretrained(folder)
         if tokenizer.pad_token is None:
             tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token

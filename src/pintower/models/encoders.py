@@ -4,12 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Dense, Transformer
 from sentence_transformers.sentence_transformer.modules import Normalize, Pooling
-from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from pintower.errors import StudentError
@@ -21,9 +18,7 @@ __all__ = [
     "embed_tokens",
     "feature_columns",
     "load_encoder",
-    "load_tokenizer",
     "save_encoder",
-    "token_batch",
     "train_last_layers",
 ]
 
@@ -84,37 +79,6 @@ def load_encoder(folder: Path) -> SentenceTransformer:
 def save_encoder(encoder: SentenceTransformer, folder: Path) -> None:
     """Write an encoder as a sentence-transformers folder."""
     encoder.save(str(folder), create_model_card=False)
-
-
-def load_tokenizer(folder: Path, max_tokens: int) -> Tokenizer:
-    """Return an encoder folder's tokenizer, cutting at ``max_tokens``, never padding.
-
-    Raises:
-        StudentError: if the folder has no ``tokenizer.json``.
-    """
-    for path in (folder / "tokenizer.json", folder / "0_Transformer" / "tokenizer.json"):
-        if path.is_file():
-            tokenizer = Tokenizer.from_file(str(path))
-            tokenizer.no_padding()
-            tokenizer.enable_truncation(max_tokens)
-            return tokenizer
-    raise StudentError(
-        f"{folder} has no tokenizer.json: only fast tokenizers can be served. Save it with a "
-        "PreTrainedTokenizerFast."
-    )
-
-
-def token_batch(
-    tokenizer: Tokenizer, texts: Sequence[str]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return token ids and mask, INT64 [B, L] each, padded with 0 to the longest text."""
-    encodings = tokenizer.encode_batch_fast(list(texts))
-    lengths = [len(encoding) for encoding in encodings]
-    ids = np.zeros((len(lengths), max(lengths, default=0)), dtype=np.int64)
-    for row, encoding in zip(ids, encodings, strict=True):
-        row[: len(encoding)] = encoding.ids
-    mask = np.arange(ids.shape[1]) < np.array(lengths, dtype=np.int64)[:, None]
-    return ids, mask.astype(np.int64)
 
 
 def embed_tokens(

@@ -14,8 +14,8 @@ from tokenizers import Tokenizer
 from pintower.artifacts import hash_file
 from pintower.contracts import Contract, GraphContract
 from pintower.errors import RepositoryError
-from pintower.models.encoders import token_batch
 from pintower.models.pin_inputs import length_batches
+from pintower.models.tokenization import token_batch
 
 __all__ = ["GraphEncoder", "GraphScorer", "OnnxGraph", "Scores", "open_built_graph", "open_graph"]
 

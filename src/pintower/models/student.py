@@ -19,16 +19,11 @@ from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 
 from pintower.errors import StudentError
-from pintower.models.encoders import (
-    embed_tokens,
-    feature_columns,
-    load_encoder,
-    load_tokenizer,
-    token_batch,
-)
+from pintower.models.encoders import embed_tokens, feature_columns, load_encoder
 from pintower.models.layout import StudentLayout, space_id
 from pintower.models.pin_inputs import feature_matrix, length_batches, pin_texts
 from pintower.models.scoring_head import ScoringHead
+from pintower.models.tokenization import load_tokenizer, token_batch
 from pintower.text.match_features import FEATURES, MatchStatistics
 from pintower.text.rendering import Rendering, render_query
 

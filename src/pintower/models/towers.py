@@ -12,10 +12,11 @@ from sentence_transformers import SentenceTransformer
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from pintower.models.encoders import feature_columns, token_batch
+from pintower.models.encoders import feature_columns
 from pintower.models.optimization import autocast
 from pintower.models.pin_inputs import length_batches
 from pintower.models.scoring_head import ScoringHead
+from pintower.models.tokenization import token_batch
 from pintower.progress import track
 
 __all__ = ["Texts", "balanced_inputs", "pool", "pool_all", "project", "start_together"]

@@ -15,10 +15,11 @@ from pintower.contracts import Contract
 from pintower.data.candidates import CandidateIndex
 from pintower.data.tables import PINS, read_table
 from pintower.errors import DatasetError, StudentError
-from pintower.models.encoders import feature_columns, load_encoder, load_tokenizer
+from pintower.models.encoders import feature_columns, load_encoder
 from pintower.models.layout import StudentLayout, space_id
 from pintower.models.onnx_session import GraphEncoder, open_built_graph
 from pintower.models.pin_inputs import feature_matrix, pin_texts
+from pintower.models.tokenization import load_tokenizer
 from pintower.pins.snapshots import make_snapshot
 from pintower.pins.store import fill_store, input_hashes
 from pintower.text.rendering import Rendering

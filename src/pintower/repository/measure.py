@@ -59,7 +59,13 @@ def measure(
     server = TritonServer(
         environment, folder, addresses=free_addresses(), cache_bytes=config.cache_bytes
     )
-    gates = runtime_gates(reference, offline, samples, allowed=None if quantized else allowed)
+    gates = runtime_gates(
+        reference,
+        offline,
+        samples,
+        allowed=None if quantized else allowed,
+        min_cosine=contract.target.limits.runtimes_min_cosine,
+    )
     with server, Wire(server.addresses.grpc_url) as wire:
         gates.append(tokenizer_gate(wire, offline))
         gates += parity_gates(wire, reference, samples, allowed=allowed)

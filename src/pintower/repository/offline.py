@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
 
 from pintower.models.onnx_session import (
     GraphEncoder,
@@ -17,6 +16,7 @@ from pintower.models.onnx_session import (
     Scores,
     open_built_graph,
 )
+from pintower.models.tokenization import open_tokenizer
 from pintower.repository.build import Parts, open_snapshot
 from pintower.repository.interfaces import SERVED_GRAPHS
 from pintower.repository.runtime_session import RuntimeSession
@@ -73,9 +73,7 @@ def open_offline(parts: Parts) -> OfflineRelease:
             belong to the graphs.
     """
     rendering = Rendering.load(parts.rendering)
-    tokenizer = Tokenizer.from_file(str(parts.tokenizer))
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(rendering.query_max_tokens)
+    tokenizer = open_tokenizer(parts.tokenizer, rendering.query_max_tokens)
     encoder, scorer = (
         open_built_graph(parts.graphs, parts.contract, name) for name in SERVED_GRAPHS
     )

@@ -17,6 +17,7 @@ def runtime_gates(
     samples: Sequence[Sample],
     *,
     allowed: float | None,
+    min_cosine: float,
 ) -> list[Gate]:
     """Compare one release in two ONNX Runtimes.
 
@@ -29,6 +30,7 @@ def runtime_gates(
         measured: in this process's.
         samples: real queries and candidates.
         allowed: for the largest absolute difference of a relevance score; None only tells it.
+        min_cosine: allowed for the worst query's embedding.
     """
     scores, cosines, flips, pairs = [0.0], [1.0], 0, 0
     for sample in samples:
@@ -43,6 +45,12 @@ def runtime_gates(
     detail = {"served": served.runtime, "measured": measured.runtime}
     return [
         gate("runtimes_agree", float(np.max(scores)), allowed, detail=detail),
-        gate("runtimes_min_cosine", float(np.min(cosines)), better="higher", detail=detail),
+        gate(
+            "runtimes_min_cosine",
+            float(np.min(cosines)),
+            min_cosine,
+            better="higher",
+            detail=detail,
+        ),
         gate("runtimes_flips", flips, detail={**detail, "pairs_of_pins": pairs}),
     ]

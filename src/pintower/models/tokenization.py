@@ -1,0 +1,56 @@
+"""Text to token ids, the same way in training, export and serving."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from pintower.errors import StudentError
+
+__all__ = ["load_tokenizer", "open_tokenizer", "token_batch"]
+
+
+def load_tokenizer(folder: Path, max_tokens: int) -> Tokenizer:
+    """Return an encoder folder's tokenizer; see :func:`open_tokenizer`.
+
+    Raises:
+        StudentError: if the folder has no ``tokenizer.json``.
+    """
+    for path in (folder / "tokenizer.json", folder / "0_Transformer" / "tokenizer.json"):
+        if path.is_file():
+            return open_tokenizer(path, max_tokens)
+    raise StudentError(
+        f"{folder} has no tokenizer.json: only fast tokenizers can be served. Save it with a "
+        "PreTrainedTokenizerFast."
+    )
+
+
+def open_tokenizer(path: Path, max_tokens: int) -> Tokenizer:
+    """Return a tokenizer that cuts at ``max_tokens`` and never pads.
+
+    A special token's name in a text ("[SEP]") is text: no user can write a special token.
+    """
+    tokenizer = Tokenizer.from_file(str(path))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(max_tokens)
+    tokenizer.encode_special_tokens = True
+    return tokenizer
+
+
+def token_batch(
+    tokenizer: Tokenizer, texts: Sequence[str]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return token ids and mask, INT64 [B, L] each, padded with 0 to the longest text.
+
+    L is at least 1: a text without a token (an empty one, where the tokenizer adds no special
+    tokens) is one masked place.
+    """
+    encodings = tokenizer.encode_batch_fast(list(texts))
+    lengths = [len(encoding) for encoding in encodings]
+    ids = np.zeros((len(lengths), max(lengths, default=1) or 1), dtype=np.int64)
+    for row, encoding in zip(ids, encodings, strict=True):
+        row[: len(encoding)] = encoding.ids
+    mask = np.arange(ids.shape[1]) < np.array(lengths, dtype=np.int64)[:, None]
+    return ids, mask.astype(np.int64)
