@@ -21,7 +21,7 @@ from pintower.progress import Listener
 
 __all__ = ["fail", "print_json", "set_up_logging", "stderr", "stdout"]
 
-stdout = Console(highlight=False)
+stdout = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
 stderr = Console(stderr=True, highlight=False)
 
 _INTERVAL = 10.0
@@ -91,9 +91,13 @@ class _Lines:
 
 def set_up_logging() -> Listener:
     """Send the library's logs to stderr and return the listener for its progress."""
-    handler = RichHandler(
-        console=stderr, show_path=False, show_level=False, log_time_format="%H:%M:%S", markup=False
-    )
+    handler: logging.Handler
+    if stderr.is_terminal:  # lines above the bars
+        handler = RichHandler(console=stderr, show_path=False, show_level=False)
+        handler.setFormatter(logging.Formatter("%(message)s", "%H:%M:%S"))
+    else:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
     logger = logging.getLogger("pintower")
     logger.setLevel(logging.INFO)
     logger.handlers = [handler]

@@ -36,7 +36,7 @@ def run(config: ReportConfig, inputs: Mapping[str, Path], folder: Path) -> dict[
     )
     page = template.render(
         **contents,
-        quality_plot=Markup(quality_plot(contents["models"])),
+        quality_plot=Markup(quality_plot(contents["models"]) if contents["models"] else ""),
         latency_plot=Markup((inputs["bench"] / "latency.svg").read_text("utf-8")),
     )
     path = folder / "report.html"
