@@ -9,6 +9,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "pintower"
 
 FOUNDATION = {
     "__init__", "artifacts", "assets", "config", "contracts", "errors", "gates", "progress",
+    "recipes",
 }  # fmt: skip
 DOMAIN = {"data", "figures", "metrics", "models", "serving", "snapshot", "text"}
 STAGES = {

@@ -1,18 +1,18 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import counting_stage
 import pytest
 
 from pintower.artifacts import read_manifest
 from pintower.config import LabelsConfig, Recipe
 from pintower.errors import RecipeError, SetupError
 from pintower.pipeline import STAGES, Outcome, Stage, _lock, run_stages, select_stages
+from tests import counting_stage
 
 CHAIN = (
-    Stage("teacher", "counting_stage", ()),
-    Stage("labels", "counting_stage", ("teacher",), resumable=True),
-    Stage("student", "counting_stage", ("labels",)),
+    Stage("teacher", "tests.counting_stage", ()),
+    Stage("labels", "tests.counting_stage", ("teacher",), resumable=True),
+    Stage("student", "tests.counting_stage", ("labels",)),
 )
 RECIPE = Recipe(name="test")
 

@@ -1,19 +1,12 @@
-"""Recipes: one TOML file says everything about one run.
+"""What a recipe may say: a section a stage, and a stage reads nothing but its own.
 
-Each stage has a section and reads nothing else. Unknown keys are refused, so a misspelt key can't
-be ignored in silence. ``--set key=value`` overrides one key, written as in the file
-(``labels.pairs=500``).
+Unknown keys are refused, so a misspelt key can't be ignored in silence.
 """
 
-import tomllib
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
-from pintower.assets import asset
-from pintower.errors import RecipeError
+from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = [
     "BenchConfig",
@@ -28,8 +21,6 @@ __all__ = [
     "StudentConfig",
     "SyntheticConfig",
     "TeacherConfig",
-    "find_recipe",
-    "load_recipe",
 ]
 
 Share = Annotated[float, Field(ge=0, lt=1)]
@@ -272,81 +263,3 @@ class Recipe(_Section):
     repository: RepositoryConfig = RepositoryConfig()
     bench: BenchConfig = BenchConfig()
     report: ReportConfig = ReportConfig()
-
-
-def find_recipe(name: str) -> Path:
-    """Return the file of a recipe given by path or by the name of a built-in one.
-
-    Raises:
-        RecipeError: if there is neither such a file nor such a built-in recipe.
-    """
-    path = Path(name)
-    if path.is_file():
-        return path
-    built_in = asset("recipes")
-    candidate = built_in / f"{path.stem}.toml"
-    if path.name in (candidate.name, candidate.stem) and candidate.is_file():
-        return candidate
-    known = ", ".join(sorted(file.stem for file in built_in.glob("*.toml")))
-    raise RecipeError(
-        f"No recipe {name!r}: it is neither a file nor one of the built-in recipes ({known})."
-    )
-
-
-def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
-    """Read a recipe and apply ``key=value`` overrides.
-
-    Raises:
-        RecipeError: for broken TOML, an unknown key, a value out of range or a bad override.
-    """
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise RecipeError(f"{path} does not exist.") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise RecipeError(f"{path} is not valid TOML: {error}.") from None
-    for override in overrides:
-        _apply(values, override)
-    try:
-        return Recipe.model_validate(values)
-    except ValidationError as error:
-        raise RecipeError(f"{path} is not a valid recipe:\n{_explain(error)}") from None
-
-
-def _apply(values: dict[str, Any], override: str) -> None:
-    key, equals, text = override.partition("=")
-    parts = key.strip().split(".")
-    if not equals or not all(parts):
-        raise RecipeError(f"--set {override!r} is not of the form section.key=value.")
-    try:
-        value = tomllib.loads(f"value = {text.strip()}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text.strip()  # a bare word or path needs no quotes
-    *sections, last = parts
-    for section in sections:
-        values = values.setdefault(section, {})
-        if not isinstance(values, dict):
-            raise RecipeError(f"--set {override!r}: {section!r} is a value, not a section.")
-    values[last] = value
-
-
-def _explain(error: ValidationError) -> str:
-    lines = []
-    for item in error.errors():
-        key = ".".join(str(part) for part in item["loc"])
-        if item["type"] == "extra_forbidden":
-            lines.append(f"  {key}: unknown key; allowed: {', '.join(_allowed(item['loc']))}")
-        elif item["type"] == "missing":
-            lines.append(f"  {key}: required, but missing")
-        else:
-            lines.append(f"  {key}: {item['msg']}, given {item['input']!r}")
-    return "\n".join(lines)
-
-
-def _allowed(location: Sequence[int | str]) -> list[str]:
-    model: type[BaseModel] = Recipe
-    for part in location[:-1]:
-        annotation = model.model_fields[str(part)].annotation
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            model = annotation
-    return sorted(model.model_fields)

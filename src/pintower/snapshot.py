@@ -55,8 +55,8 @@ class Snapshot:
             raise ValueError(f"{folder} is not a complete snapshot: it has no manifest.json")
         snapshot = cls(
             info=json.loads((folder / "snapshot.json").read_text("utf-8")),
-            ids=np.load(folder / "ids.npy", mmap_mode="r"),
-            embeddings=np.load(folder / "embeddings.npy", mmap_mode="r"),
+            ids=np.asarray(np.load(folder / "ids.npy", mmap_mode="r")),
+            embeddings=np.asarray(np.load(folder / "embeddings.npy", mmap_mode="r")),
             index=ForwardIndex.load(folder),
             statistics=MatchStatistics.load(folder / "match_stats"),
         )

@@ -7,11 +7,16 @@ import numpy as np
 import pytest
 import tritonclient.grpc as triton
 from onnx import TensorProto
-from tiny_repository import arithmetic_graph, model_config, write_model, write_relevance
 
 from pintower.serving.addresses import free_addresses
 from pintower.serving.environment import ServerEnvironment, ensure_environment
 from pintower.serving.server import TritonServer
+from tests.serving.tiny_repository import (
+    arithmetic_graph,
+    model_config,
+    write_model,
+    write_relevance,
+)
 
 Infer = Callable[..., triton.InferResult]
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_repository import arithmetic_graph, model_config, write_model
 from tritonclient.grpc import InferResult
 from tritonclient.utils import InferenceServerException
 
@@ -15,6 +14,7 @@ from pintower.serving.addresses import free_addresses
 from pintower.serving.environment import ServerEnvironment
 from pintower.serving.metrics import scrape_metrics, subtract_metrics
 from pintower.serving.server import TritonServer
+from tests.serving.tiny_repository import arithmetic_graph, model_config, write_model
 
 Infer = Callable[..., InferResult]
 

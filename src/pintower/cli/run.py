@@ -8,8 +8,8 @@ import typer
 from rich.table import Table
 
 from pintower.cli.output import print_json, stdout
-from pintower.config import find_recipe, load_recipe
 from pintower.pipeline import Outcome, run_stages, select_stages
+from pintower.recipes import find_recipe, load_recipe
 
 __all__ = ["print_outcomes", "run"]
 

@@ -47,7 +47,7 @@ class ForwardIndex:
     def load(cls, folder: Path) -> "ForwardIndex":
         """Open the files memory-mapped, so that every process shares them."""
         arrays = {
-            field.name: np.load(folder / f"terms.{field.name}.npy", mmap_mode="r")
+            field.name: np.asarray(np.load(folder / f"terms.{field.name}.npy", mmap_mode="r"))
             for field in fields(cls)
         }
         return cls(**arrays)

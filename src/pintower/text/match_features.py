@@ -80,8 +80,8 @@ class MatchStatistics:
         return cls(
             pins=values["pins"],
             mean_lengths=np.array([values["mean_lengths"][source] for source in PIN_SOURCES]),
-            ids=np.load(folder / "terms.npy", mmap_mode="r"),
-            frequencies=np.load(folder / "frequencies.npy", mmap_mode="r"),
+            ids=np.asarray(np.load(folder / "terms.npy", mmap_mode="r")),
+            frequencies=np.asarray(np.load(folder / "frequencies.npy", mmap_mode="r")),
         )
 
     def idf(self, ids: NDArray[np.uint32]) -> NDArray[np.float64]:

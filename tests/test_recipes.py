@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from pintower.config import find_recipe, load_recipe
 from pintower.errors import RecipeError
+from pintower.recipes import find_recipe, load_recipe
 
 
 def recipe(folder: Path, text: str) -> Path:
