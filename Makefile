@@ -10,7 +10,13 @@ STAMP := $(VENV)/.installed
 .PHONY: demo test check format install clean
 
 demo: $(STAMP)
-	$(BIN)/pintower demo
+	$(BIN)/pintower run demo
+	$(BIN)/pintower query "minimalist oak dining table" --start --top 5
+	$(BIN)/pintower query "vegan cupcakes" --start --top 5
+	@echo
+	@echo "The page:     artifacts/demo/report/report.html"
+	@echo "Serve it:     $(BIN)/pintower serve artifacts/demo/models"
+	@echo "Then ask it:  $(BIN)/pintower query \"boho bedroom ideas\""
 
 test: $(STAMP)
 	$(BIN)/python -m pytest
