@@ -12,7 +12,7 @@ import pytest
 from pintower.contracts import Threads
 from pintower.errors import SetupError
 from pintower.gates import failed
-from pintower.models.onnx_session import Scores
+from pintower.models.scores import Scores
 from pintower.repository.build import Parts
 from pintower.repository.offline import OfflineRelease, open_reference
 from pintower.repository.runtime_session import RuntimeSession

@@ -14,9 +14,10 @@ from pintower.artifacts import read_json, read_manifest
 from pintower.cli.output import print_json, stdout
 from pintower.config import BenchConfig, Recipe
 from pintower.errors import InputError, RepositoryError, SetupError
+from pintower.models.scores import Scores
 from pintower.pipeline import STAGES, run_stages
 from pintower.serving.addresses import Addresses, free_addresses
-from pintower.serving.client import RelevanceClient, Scores
+from pintower.serving.client import RelevanceClient
 from pintower.serving.environment import ensure_environment
 from pintower.serving.server import TritonServer
 from pintower.serving.state import read_state

@@ -15,6 +15,7 @@ from pintower.artifacts import hash_file
 from pintower.contracts import Contract, GraphContract
 from pintower.errors import RepositoryError
 from pintower.models.pin_inputs import length_batches
+from pintower.models.scores import Scores
 from pintower.models.tokenization import token_batch
 
 __all__ = ["GraphEncoder", "GraphScorer", "OnnxGraph", "Scores", "open_built_graph", "open_graph"]
@@ -134,21 +135,6 @@ class GraphEncoder:
             extra = () if vectors is None else (vectors[rows],)
             embeddings[rows] = self.graph.run(ids, mask, *extra)[0]
         return embeddings
-
-
-@dataclass(frozen=True)
-class Scores:
-    """What the scorer says of N pins.
-
-    Attributes:
-        probabilities: FP32 [N, 5], of the levels.
-        score: FP32 [N], the relevance score.
-        valid: BOOL [N].
-    """
-
-    probabilities: NDArray[np.float32]
-    score: NDArray[np.float32]
-    valid: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pintower.gates import Gate, gate
-from pintower.models.onnx_session import Scores
+from pintower.models.scores import Scores
 from pintower.repository.offline import OfflineRelease
 from pintower.repository.parity import ask_relevance
 from pintower.repository.probes import PROBES

@@ -1,7 +1,6 @@
 """Asks a served release for scores and embeddings, over gRPC."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
@@ -11,25 +10,11 @@ import tritonclient.grpc as triton
 from tritonclient.utils import InferenceServerException
 
 from pintower.errors import PintowerError, RepositoryError, SetupError
+from pintower.models.scores import Scores
 
-__all__ = ["RelevanceClient", "Scores"]
+__all__ = ["RelevanceClient"]
 
 LEVELS = 5
-
-
-@dataclass(frozen=True)
-class Scores:
-    """The answer for one query and N pins, in the order the pins were given.
-
-    Attributes:
-        probabilities: [N, 5] float32, the probability of each level 1 to 5.
-        score: [N] float32, the relevance score (the expected level); 0 where not valid.
-        valid: [N] bool, False for a pin that the snapshot does not hold.
-    """
-
-    probabilities: npt.NDArray[np.float32]
-    score: npt.NDArray[np.float32]
-    valid: npt.NDArray[np.bool_]
 
 
 class RelevanceClient:
