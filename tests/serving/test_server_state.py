@@ -19,11 +19,10 @@ def test_a_running_server_is_found(tmp_path: Path) -> None:
 
 def test_a_server_that_ended_is_not_found(tmp_path: Path) -> None:
     path = tmp_path / "server.json"
-    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    write_state(path, process.pid, Addresses(), tmp_path)
-    assert read_state(path) is not None
-    process.kill()
-    process.wait()
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        write_state(path, process.pid, Addresses(), tmp_path)
+        assert read_state(path) is not None
+        process.kill()
     assert read_state(path) is None
 
 

@@ -19,6 +19,7 @@ from pintower.config import BenchConfig
 from pintower.progress import track
 from pintower.serving.addresses import free_addresses
 from pintower.serving.environment import ServerEnvironment, ensure_environment
+from pintower.serving.layout import read_layout
 from pintower.serving.perf_analyzer import Row, run_load
 from pintower.serving.server import TritonServer
 
@@ -66,7 +67,8 @@ def run(config: BenchConfig, inputs: Mapping[str, Path], folder: Path) -> dict[s
         "commit": commit(),
         "device": device(),
         "versions": versions(),
-        "backend": "onnxruntime: pintower's strict python-based backend, ONNX Runtime 1.19.2",
+        "backend": "pintower's strict python-based onnxruntime backend, ONNX Runtime "
+        f"{read_layout(environment.folder).package_version('onnxruntime')}",
         "target": release["target"],
         "method": _METHOD,
         "candidates": config.candidates,
