@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from pintower.artifacts import read_manifest
-from pintower.config import LabelsConfig, Recipe
+from pintower.config import LabelsConfig, Recipe, TeacherConfig
 from pintower.errors import RecipeError, SetupError
 from pintower.pipeline import STAGES, Outcome, Stage, _lock, run_stages, select_stages
 from tests import counting_stage
@@ -92,3 +92,30 @@ def test_every_stage_reads_only_stages_before_it() -> None:
     for stage in STAGES:
         assert set(stage.inputs) <= seen
         seen.add(stage.name)
+
+
+def test_new_bytes_in_a_local_encoder_run_its_stage_again(tmp_path: Path) -> None:
+    encoder = tmp_path / "encoder"
+    encoder.mkdir()
+    (encoder / "model.safetensors").write_bytes(b"old")
+    recipe = Recipe(name="test", teacher=TeacherConfig(encoder=str(encoder)))
+    work = tmp_path / "work"
+    run_stages(CHAIN[:1], recipe, work)
+    assert ran(run_stages(CHAIN[:1], recipe, work)) == []
+    (encoder / "model.safetensors").write_bytes(b"new")
+    assert ran(run_stages(CHAIN[:1], recipe, work)) == ["teacher"]
+
+
+def test_a_changed_hand_written_file_runs_its_stage_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = tmp_path / "targets"
+    written.mkdir()
+    (written / "cpu.toml").write_text("old")
+    monkeypatch.setattr("pintower.pipeline.asset", lambda name: tmp_path / name)
+    stage = Stage("teacher", "tests.counting_stage", (), assets=("targets",))
+    work = tmp_path / "work"
+    run_stages([stage], RECIPE, work)
+    assert ran(run_stages([stage], RECIPE, work)) == []
+    (written / "cpu.toml").write_text("new")
+    assert ran(run_stages([stage], RECIPE, work)) == ["teacher"]

@@ -1,7 +1,8 @@
 """The pipeline: which stages there are, what each reads, and what has to run again.
 
-A stage's key is a hash over its section of the recipe and the content of the folders it reads. A
-folder whose manifest carries the same key is complete and unchanged and is skipped.
+A stage's key is a hash over its section of the recipe, the content of the folders it reads (a
+user's dataset and local encoders too) and the hand-written files it builds from. A folder whose
+manifest carries the same key is complete and unchanged and is skipped.
 """
 
 import fcntl
@@ -16,6 +17,7 @@ from typing import Any
 
 from pintower import __version__
 from pintower.artifacts import hash_files, hash_json, read_manifest, write_folder
+from pintower.assets import asset
 from pintower.config import Recipe
 from pintower.errors import InputError, RecipeError, SetupError
 
@@ -34,6 +36,7 @@ class Stage:
         inputs: stages whose folders it reads.
         folder: its folder's name, where that is not the stage's.
         resumable: a killed run's partial folder is taken up again.
+        assets: hand-written folders it builds from.
     """
 
     name: str
@@ -41,6 +44,7 @@ class Stage:
     inputs: tuple[str, ...]
     folder: str = ""
     resumable: bool = False
+    assets: tuple[str, ...] = ()
 
     def place(self, workdir: Path) -> Path:
         """Return the stage's folder in a work folder."""
@@ -53,9 +57,10 @@ STAGES = (
     Stage("labels", "pintower.labels", ("data", "teacher"), resumable=True),
     Stage("student", "pintower.student", ("data", "labels")),
     Stage("evaluation", "pintower.evaluation", ("data", "teacher", "student")),
-    Stage("export", "pintower.export", ("data", "student")),
+    Stage("export", "pintower.export", ("data", "student"), assets=("export",)),
     Stage("pins", "pintower.pins", ("data", "student", "export"), resumable=True),
-    Stage("repository", "pintower.repository", ("data", "export", "pins"), folder="models"),
+    Stage("repository", "pintower.repository", ("data", "export", "pins"), folder="models",
+          assets=("triton_models",)),
     Stage("bench", "pintower.bench", ("data", "pins", "repository")),
     Stage(
         "report",
@@ -148,9 +153,14 @@ def _run_stage(
 ) -> Outcome:
     section = getattr(recipe, stage.name)
     inputs = {name: folders[name] for name in stage.inputs if name in folders}
-    parts = {name: contents[name] for name in inputs}
     key = hash_json(
-        {"stage": stage.name, "version": __version__, "config": _config(section), "inputs": parts}
+        {
+            "stage": stage.name,
+            "version": __version__,
+            "config": _config(section),
+            "inputs": {name: contents[name] for name in inputs},
+            "assets": {name: _sources(asset(name)) for name in stage.assets},
+        }
     )
     manifest = read_manifest(folder)
     ran = force or manifest is None or manifest.key != key
@@ -173,14 +183,22 @@ def _run_stage(
 
 
 def _config(section: Any) -> dict[str, Any]:
-    """Return what of a section counts for the key: for a dataset its bytes, not its place."""
+    """Return what of a section counts for the key: of a folder its bytes, not its place."""
     values: dict[str, Any] = section.model_dump(mode="json")
+    for name, value in values.items():
+        if name.endswith("encoder") and Path(value).is_dir():
+            values[name] = hash_files(Path(value))
     path = getattr(section, "path", None)
     if path is not None:
         from pintower.data.reader import fingerprint
 
         values["path"] = fingerprint(path)
     return values
+
+
+def _sources(folder: Path) -> dict[str, str]:
+    hashes = hash_files(folder)
+    return {name: value for name, value in hashes.items() if "__pycache__" not in name}
 
 
 @contextmanager
