@@ -1,5 +1,6 @@
 """The report stage: one self-contained page that shows what a run made and how good it is."""
 
+import math
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -45,12 +46,12 @@ def run(config: ReportConfig, inputs: Mapping[str, Path], folder: Path) -> dict[
 
 
 def _number(value: object, digits: int = 3) -> str:
-    if value is None:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, float):
-        return f"{value:.{digits}f}" if 0.001 <= abs(value) < 1e5 or value == 0 else f"{value:.1e}"
-    return str(value)
+    if not isinstance(value, int | float):
+        return str(value)
+    if value == round(value) and abs(value) < 1e15:
+        return f"{round(value):,}"
+    return f"{value:,.{digits}f}" if abs(value) >= 0.001 else f"{value:.1e}"
