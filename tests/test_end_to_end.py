@@ -173,3 +173,36 @@ def test_build_serves_the_same_student_from_its_folder_alone(place: Path) -> Non
     gates = json.loads((place / "built" / "models" / "gates.json").read_text())
     assert gates["passed"]
     assert pintower("check", "built/models", cwd=place).returncode == 0
+
+
+def test_a_changed_repository_is_not_served_unless_asked_for(place: Path) -> None:
+    config = place / "artifacts" / "mine" / "models" / "scorer" / "config.pbtxt"
+    original = config.read_text()
+    config.write_text(original + "# touched\n")
+    try:
+        done = pintower("serve", "artifacts/mine/models", cwd=place)
+    finally:
+        config.write_text(original)
+    assert done.returncode == 1
+    assert "scorer/config.pbtxt" in done.stderr
+    assert "--unchecked" in done.stderr
+
+
+def test_a_server_of_another_catalogue_is_not_mistaken_for_ones_own(place: Path) -> None:
+    from pintower.serving.addresses import free_addresses
+    from pintower.serving.environment import ensure_environment
+    from pintower.serving.server import TritonServer
+
+    (place / "other").mkdir()
+    pins = [json.dumps({"pin_id": f"other-{n}", "title": THINGS[n % 5]}) for n in range(10)]
+    (place / "other" / "pins.jsonl").write_text("\n".join(pins))
+    student = "artifacts/mine/student"
+    done = pintower("build", student, "--dataset", "other", "--out", "another", cwd=place)
+    assert done.returncode == 0, done.stderr
+    addresses = free_addresses()
+    repository = place / "artifacts" / "mine" / "models"
+    with TritonServer(ensure_environment(), repository, addresses=addresses):
+        arguments = ["--workdir", "another", "--url", addresses.grpc_url]
+        done = pintower("query", "red shoes", *arguments, cwd=place)
+    assert done.returncode == 2
+    assert "knows none of the 2 candidates" in done.stderr

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from pintower.artifacts import read_manifest
-from pintower.config import LabelsConfig, Recipe, TeacherConfig
-from pintower.errors import RecipeError, SetupError
+from pintower.config import DataConfig, LabelsConfig, Recipe, TeacherConfig
+from pintower.errors import InputError, RecipeError, SetupError
 from pintower.pipeline import STAGES, Outcome, Stage, _lock, run_stages, select_stages
 from tests import counting_stage
 
@@ -119,3 +119,22 @@ def test_a_changed_hand_written_file_runs_its_stage_again(
     assert ran(run_stages([stage], RECIPE, work)) == []
     (written / "cpu.toml").write_text("new")
     assert ran(run_stages([stage], RECIPE, work)) == ["teacher"]
+
+
+def test_a_users_own_folder_in_the_way_is_refused_and_left_alone(tmp_path: Path) -> None:
+    mine = tmp_path / "labels" / "thesis.txt"
+    mine.parent.mkdir()
+    mine.write_text("mine")
+    with pytest.raises(InputError, match=r"labels holds files that pintower did not make"):
+        run_stages(CHAIN, RECIPE, tmp_path)
+    assert mine.read_text() == "mine"
+
+
+def test_a_dataset_where_the_run_would_write_is_refused_and_left_alone(tmp_path: Path) -> None:
+    dataset = tmp_path / "data"
+    dataset.mkdir()
+    (dataset / "pins.jsonl").write_text('{"pin_id": "1", "title": "x"}')
+    recipe = Recipe(name="test", data=DataConfig(path=dataset, judgments_required=False))
+    with pytest.raises(InputError, match="Give another --workdir"):
+        run_stages(STAGES[:1], recipe, tmp_path)
+    assert [path.name for path in dataset.iterdir()] == ["pins.jsonl"]

@@ -49,7 +49,7 @@ def test_overrides_are_typed_and_reach_nested_sections(tmp_path: Path) -> None:
     assert loaded.student.hidden == (8, 4)
 
 
-@pytest.mark.parametrize("override", ["labels", "=5", "labels..pairs=5", "name.x=5"])
+@pytest.mark.parametrize("override", ["labels", "=5", "labels..pairs=5", "name.x=5", "data.path="])
 def test_a_malformed_override_is_refused(tmp_path: Path, override: str) -> None:
     with pytest.raises(RecipeError, match="--set"):
         load_recipe(recipe(tmp_path, 'name = "mine"\n'), [override])

@@ -153,7 +153,12 @@ def write_folder(
     """
     started = time.time()
     folder = partial_folder(target, key, resume=resume)
-    yield folder
+    try:
+        yield folder
+    except BaseException:
+        if not resume:
+            shutil.rmtree(folder)
+        raise
     manifest = Manifest(
         stage=stage,
         key=key,

@@ -48,7 +48,7 @@ class DataConfig(_Section):
 
     Attributes:
         path: a dataset folder of the user's; without it the built-in catalogue is generated.
-        name: shown in reports.
+        name: shown in reports; without it the dataset folder's name.
         seed: for the generator and the split.
         feature_columns: columns of precomputed vectors; None takes every list-of-floats column.
         validation_share: share of the judged queries for validation.
@@ -58,7 +58,7 @@ class DataConfig(_Section):
     """
 
     path: Path | None = None
-    name: str = "synthetic"
+    name: str | None = None
     seed: int = 7
     feature_columns: tuple[str, ...] | None = None
     validation_share: Share = 0.1

@@ -70,8 +70,20 @@ def run(config: EvaluationConfig, inputs: Mapping[str, Path], folder: Path) -> d
     by = _slices(judgments, read_table(inputs["data"], QUERY_LOG))
     metrics["slices"] = slices(predictions, by, models, resampling)
     write_json(folder / "metrics.json", metrics)
+    _warn_if_behind(metrics)
     ndcg = {f"{name}_ndcg": metrics["models"][name]["ndcg@20"]["value"] for name in models}
     return {"queries": metrics["queries"], "pairs": metrics["pairs"], **ndcg}
+
+
+def _warn_if_behind(metrics: Mapping[str, Any]) -> None:
+    """Say so where the student ranks worse than a baseline that needs no training."""
+    for row in metrics["differences"]:
+        if row["model"] == "student" and row["value"] < 0:
+            logger.warning(
+                "the student is behind %s by %.3f nDCG@20 (%.3f to %.3f) on %d held-out queries: "
+                "too few judgments or labels, or too little training",
+                row["baseline"], -row["value"], -row["high"], -row["low"], metrics["queries"],
+            )  # fmt: skip
 
 
 def _predict(

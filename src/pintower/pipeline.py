@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pintower import __version__
-from pintower.artifacts import hash_files, hash_json, read_manifest, write_folder
+from pintower.artifacts import Manifest, hash_files, hash_json, read_manifest, write_folder
 from pintower.assets import asset
 from pintower.config import Recipe
 from pintower.errors import InputError, RecipeError, SetupError
@@ -163,6 +163,7 @@ def _run_stage(
         }
     )
     manifest = read_manifest(folder)
+    _require_own(folder, stage, section, manifest)
     ran = force or manifest is None or manifest.key != key
     if ran:
         logger.info("%s: running", stage.name)
@@ -194,6 +195,25 @@ def _config(section: Any) -> dict[str, Any]:
 
         values["path"] = fingerprint(path)
     return values
+
+
+def _require_own(folder: Path, stage: Stage, section: Any, manifest: Manifest | None) -> None:
+    """Refuse to put a stage's folder in the place of a folder that this stage did not make."""
+    given = getattr(section, "path", None)
+    if given is not None and folder.resolve() in (given.resolve(), *given.resolve().parents):
+        raise InputError(
+            f"The dataset folder {given} lies where the run writes its {stage.name} folder. Give "
+            "another --workdir."
+        )
+    if (
+        folder.is_dir()
+        and any(folder.iterdir())
+        and (manifest is None or manifest.stage != stage.name)
+    ):
+        raise InputError(
+            f"{folder} holds files that pintower did not make, and the {stage.name} stage would "
+            "replace them. Move them, or give another work folder."
+        )
 
 
 def _sources(folder: Path) -> dict[str, str]:

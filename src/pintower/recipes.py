@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from pintower.assets import asset
 from pintower.config import Recipe
+from pintower.contracts import load_target
 from pintower.errors import RecipeError
 
 __all__ = ["find_recipe", "load_recipe"]
@@ -41,6 +42,7 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
 
     Raises:
         RecipeError: for broken TOML, an unknown key, a value out of range or a bad override.
+        InputError: for an unknown target.
     """
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -51,15 +53,18 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     for override in overrides:
         _apply(values, override)
     try:
-        return Recipe.model_validate(values)
+        recipe = Recipe.model_validate(values)
     except ValidationError as error:
-        raise RecipeError(f"{path} is not a valid recipe:\n{_explain(error)}") from None
+        changed = " with its --set" if overrides else ""
+        raise RecipeError(f"{path}{changed} is not a valid recipe:\n{_explain(error)}") from None
+    load_target(recipe.export.target)  # a wrong one is better refused before hours of training
+    return recipe
 
 
 def _apply(values: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     parts = key.strip().split(".")
-    if not equals or not all(parts):
+    if not equals or not all(parts) or not text.strip():
         raise RecipeError(f"--set {override!r} is not of the form section.key=value.")
     try:
         value = tomllib.loads(f"value = {text.strip()}")["value"]

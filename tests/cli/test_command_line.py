@@ -23,6 +23,8 @@ def pintower(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         (["serve", "nowhere"], "no release.json"),
         (["check", "nowhere"], "nowhere"),
         (["run"], "Missing argument"),
+        (["run", "smoke", "--set", "export.target=gpu"], "Unknown target 'gpu'; allowed: cpu-"),
+        (["serve", "nowhere", "--http-port", "99999"], "less than or equal to 65535"),
         (["frobnicate"], "No such command"),
     ],
 )
@@ -47,3 +49,15 @@ def test_doctor_answers_in_json(tmp_path: Path) -> None:
     checks = {item["name"]: item for item in json.loads(done.stdout)}
     assert checks["torch"]["ok"]
     assert "Traceback" not in done.stderr
+
+
+def test_show_prints_every_key_of_a_recipe_and_runs_nothing(tmp_path: Path) -> None:
+    done = pintower("run", "smoke", "--show", "--set", "labels.pairs=7", cwd=tmp_path)
+    recipe = json.loads(done.stdout)
+    assert recipe["labels"]["pairs"] == 7
+    assert recipe["teacher"]["batch_size"] > 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_version_is_printed(tmp_path: Path) -> None:
+    assert pintower("--version", cwd=tmp_path).stdout.startswith("pintower 0.")

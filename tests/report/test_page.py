@@ -9,7 +9,8 @@ from pintower.report.figure import quality_plot
 @pytest.mark.parametrize(
     ("value", "shown"),
     [(None, "–"), (True, "yes"), (20_000, "20,000"), (17.0, "17"), (0.5, "0.500"),
-     (-0.25, "-0.250"), (3.3e-7, "3.3e-07"), (1234.5, "1,234.500"), (math.nan, "–"), ("snapshot", "snapshot")],
+     (-0.25, "-0.250"), (3.3e-7, "3.3e-07"), (1234.5, "1,234.500"),
+     (math.nan, "–"), ("snapshot", "snapshot")],
 )  # fmt: skip
 def test_numbers_are_shown_as_people_read_them(value: object, shown: str) -> None:
     assert _number(value) == shown

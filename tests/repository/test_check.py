@@ -35,7 +35,8 @@ def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_no_repository_says_so(tmp_path: Path) -> None:
-    assert check(tmp_path) == [f"{tmp_path / 'release.json'} does not exist."]
+    with pytest.raises(RepositoryError, match="not a model repository of pintower"):
+        check(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pintower.serving import installation
 from pintower.serving.environment import (
     ENVIRONMENT_VARIABLE,
     ServerEnvironment,
+    ensure_environment,
     environment_folder,
     find_environment,
     inspect_environment,
@@ -82,6 +83,15 @@ def test_a_missing_perf_analyzer_does_not_stop_serving(fake: Path) -> None:
     found = find_environment()
     assert found is not None
     assert found.perf_analyzer is None
+
+
+def test_nothing_is_installed_into_a_mistyped_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(ENVIRONMENT_VARIABLE, str(tmp_path / "mistyped"))
+    with pytest.raises(SetupError, match="mistyped, which is no server environment"):
+        ensure_environment()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_interrupted_installation_does_not_count(fake: Path) -> None:

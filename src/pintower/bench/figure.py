@@ -29,5 +29,6 @@ def latency_plot(rows: Sequence[Mapping[str, Any]]) -> str:
         ]
         axes.set_xticks(range(len(rows)), names)
         axes.set_ylabel("latency, ms")
-        axes.legend(frameon=False, ncols=len(percentiles), labelcolor=INK)
+        axes.margins(y=0.25)  # room for the legend above the tallest bar
+        axes.legend(frameon=False, ncols=len(percentiles), labelcolor=INK, loc="upper left")
     return to_svg(figure)

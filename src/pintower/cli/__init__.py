@@ -8,14 +8,15 @@ import os
 import signal
 import sys
 from types import FrameType
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 from typer.main import get_command
 
+from pintower import __version__
 from pintower.cli.build import build
 from pintower.cli.inspect import check, doctor
-from pintower.cli.output import fail, set_up_logging
+from pintower.cli.output import fail, set_up_logging, stdout
 from pintower.cli.run import run
 from pintower.cli.serve import bench, query, serve
 from pintower.errors import PintowerError
@@ -25,12 +26,32 @@ __all__ = ["app", "main"]
 
 app = typer.Typer(
     name="pintower",
-    help="Turns a trained search-relevance student into a Triton release that can be trusted.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        stdout.print(f"pintower {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Turns a trained search-relevance student into a Triton release that can be trusted."""
+
+
 for command in (run, build, serve, query, bench, check, doctor):
     app.command()(command)
 
@@ -39,6 +60,7 @@ def main() -> NoReturn:
     """Run the command line and exit."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     signal.signal(signal.SIGTERM, _terminate)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's & would have it ignored
     listener = set_up_logging()
     try:
         with listening(listener):

@@ -8,6 +8,7 @@ import typer
 from pintower.cli.output import stdout
 from pintower.cli.run import print_outcomes
 from pintower.config import DataConfig, ExportConfig, Recipe
+from pintower.contracts import load_target
 from pintower.errors import InputError
 from pintower.models.layout import StudentLayout
 from pintower.pipeline import BUILD, STAGES, run_stages
@@ -19,16 +20,19 @@ def build(
     student: Annotated[Path, typer.Argument(help="A student folder.")],
     dataset: Annotated[Path, typer.Option(help="The dataset folder that holds the pins.")],
     out: Annotated[Path, typer.Option(help="Folder for export/, pins/ and models/.")],
-    target: Annotated[str, typer.Option(help="A file of export/targets.")] = "cpu-int8",
+    target: Annotated[
+        str, typer.Option(help="Where it will run: cpu-int8 or cpu-fp32.")
+    ] = "cpu-int8",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Export, gate, embed the pins and build the Triton model repository."""
+    load_target(target)
     StudentLayout(student).require()
     if out.resolve() == student.resolve():
         raise InputError(f"--out {out} is the student's own folder; give another.")
     recipe = Recipe(
         name="build",
-        data=DataConfig(path=dataset, name=dataset.name, judgments_required=False),
+        data=DataConfig(path=dataset, judgments_required=False),
         export=ExportConfig(target=target),
     )
     stages = [stage for stage in STAGES if stage.name in BUILD]

@@ -34,7 +34,7 @@ def check(
     elif findings:
         for finding in findings:
             stdout.print(f"[red]✗[/red] {escape(finding)}")
-        stdout.print(f"{repository}: {len(findings)} findings")
+        stdout.print(f"{repository}: {len(findings)} finding{'s' if len(findings) > 1 else ''}")
     else:
         stdout.print(f"[green]✓[/green] {repository}: checksums, configs, graphs, edges are right")
     if findings:
@@ -49,7 +49,7 @@ def doctor(
 ) -> None:
     """Say what this machine has, what is missing and what to do."""
     if install:
-        ensure_environment()
+        ensure_environment(install_anywhere=True)
     checks = [_python(), *(_package(name) for name in _PACKAGES), *inspect_environment()]
     if as_json:
         print_json([vars(check) for check in checks])

@@ -78,11 +78,12 @@ class _Lines:
         task["said"] = now
         rate = task["done"] / (now - task["began"])
         line = f"{task['text']}: {task['done']:,.0f}"
+        pace = f"{rate:,.0f}/s" if rate >= 1 else f"{1 / rate:.0f} s each"
         if task["total"]:
             left = (task["total"] - task["done"]) / rate
-            line += f" of {task['total']:,.0f} {task['unit']}, {rate:,.0f}/s, {left:.0f} s left"
+            line += f" of {task['total']:,.0f} {task['unit']}, {pace}, {left:.0f} s left"
         else:
-            line += f" {task['unit']}, {rate:,.0f}/s"
+            line += f" {task['unit']}, {pace}"
         logging.getLogger("pintower").info(line)
 
     def finish(self, key: int) -> None:

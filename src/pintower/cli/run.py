@@ -8,10 +8,12 @@ import typer
 from rich.table import Table
 
 from pintower.cli.output import print_json, stdout
-from pintower.pipeline import Outcome, run_stages, select_stages
+from pintower.pipeline import STAGES, Outcome, run_stages, select_stages
 from pintower.recipes import find_recipe, load_recipe
 
 __all__ = ["print_outcomes", "run"]
+
+_STAGES = ", ".join(stage.name for stage in STAGES)
 
 
 def run(
@@ -20,17 +22,28 @@ def run(
         Path | None, typer.Option(help="Work folder; artifacts/<recipe name> without it.")
     ] = None,
     start: Annotated[
-        str | None, typer.Option("--from", help="Run this stage and the later ones again.")
+        str | None,
+        typer.Option("--from", help=f"Run this stage and the later ones again: {_STAGES}."),
     ] = None,
-    until: Annotated[str | None, typer.Option(help="Last stage to run.")] = None,
+    until: Annotated[str | None, typer.Option(help=f"Last stage to run: {_STAGES}.")] = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Override a key, e.g. data.path=DIR."),
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Override a key, e.g. data.path=DIR; may be repeated.",
+        ),
     ] = None,
+    show: Annotated[
+        bool, typer.Option("--show", help="Print the recipe with every key, and run nothing.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Run a recipe: every stage that is not complete and unchanged."""
     loaded = load_recipe(find_recipe(recipe), settings or [])
+    if show:
+        print_json(loaded.model_dump(mode="json"))
+        return
     folder = workdir or Path("artifacts") / loaded.name
     stages = select_stages(until or loaded.until, start)
     outcomes = run_stages(stages, loaded, folder, force_from=start)

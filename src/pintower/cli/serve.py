@@ -13,7 +13,7 @@ from rich.table import Table
 from pintower.artifacts import read_json, read_manifest
 from pintower.cli.output import print_json, stdout
 from pintower.config import BenchConfig, Recipe
-from pintower.errors import InputError, RepositoryError, SetupError
+from pintower.errors import GateFailed, InputError, RepositoryError, SetupError
 from pintower.models.scores import Scores
 from pintower.pipeline import STAGES, run_stages
 from pintower.serving.addresses import Addresses, free_addresses
@@ -26,18 +26,24 @@ __all__ = ["bench", "query", "serve"]
 
 _STATE = ".server.json"
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Port = Annotated[int, typer.Option(min=1, max=65_535, help="Port on 127.0.0.1.")]
 Workdir = Annotated[Path, typer.Option(help="Work folder that holds pins/ and models/.")]
 
 
 def serve(
     repository: Annotated[Path, typer.Argument(help="A Triton model repository (models/).")],
-    http_port: Annotated[int, typer.Option(help="Port of the HTTP API.")] = 8000,
-    grpc_port: Annotated[int, typer.Option(help="Port of the gRPC API.")] = 8001,
-    metrics_port: Annotated[int, typer.Option(help="Port of the metrics.")] = 8002,
+    http_port: Port = 8000,
+    grpc_port: Port = 8001,
+    metrics_port: Port = 8002,
     cache_mib: Annotated[int, typer.Option(min=0, help="Response cache in MiB.")] = 64,
+    unchecked: Annotated[
+        bool, typer.Option("--unchecked", help="Serve it even if it is not as it was released.")
+    ] = False,
 ) -> None:
     """Serve a repository on loopback with the genuine Triton server, until interrupted."""
     _require_repository(repository)
+    if not unchecked:
+        _require_as_released(repository)
     addresses = Addresses(http_port, grpc_port, metrics_port)
     server = TritonServer(
         ensure_environment(),
@@ -48,8 +54,11 @@ def serve(
     )
     with server:
         stdout.print(f"Serving {repository}: HTTP {addresses.http_url}, gRPC {addresses.grpc_url}")
-        stdout.print("Stop it with Ctrl-C.")
-        server.wait()
+        stdout.print("Stop it with Ctrl-C or kill.")
+        try:
+            server.wait()
+        except KeyboardInterrupt:
+            stdout.print("Stopping.")
 
 
 def query(
@@ -74,6 +83,12 @@ def query(
         raise InputError("--start and --url exclude each other: give one of them.")
     with _served(workdir, url, start) as address, RelevanceClient(address) as client:
         scores = client.rank(text, pin_ids)
+    if pin_ids and not scores.valid.any():
+        raise RepositoryError(
+            f"The server at {address} knows none of the {len(pin_ids)} candidates: it serves "
+            f"another catalogue than {workdir} holds. Serve {workdir / 'models'}, or give the "
+            "--workdir that belongs to the server."
+        )
     _print_ranking(text, workdir, pin_ids, scores, top, as_json=as_json)
 
 
@@ -86,7 +101,8 @@ def bench(
         int, typer.Option(min=1, help="Pins a request carries.")
     ] = BenchConfig().candidates,
     concurrency: Annotated[
-        list[int] | None, typer.Option(min=1, help="Requests in flight; may be repeated.")
+        list[int] | None,
+        typer.Option(min=1, help="Requests in flight; may be repeated. 1 and 4 without it."),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -106,7 +122,9 @@ def bench(
     if as_json:
         print_json(results)
         return
-    table = Table("scenario", "concurrency", "requests/s", "p50 ms", "p90 ms", "p99 ms", "hits")
+    table = Table(
+        "scenario", "concurrency", "requests/s", "p50 ms", "p90 ms", "p99 ms", "cache hits"
+    )
     for row in results["rows"]:
         figures = (row["throughput"], row["p50_ms"], row["p90_ms"], row["p99_ms"])
         hits = f"{row['cache_hit_rate']:.0%}"
@@ -155,7 +173,11 @@ def _print_ranking(
         ]
         print_json({"query": text, "candidates": len(pin_ids), "ranking": rows})
         return
-    heading = f'"{escape(text)}": {len(pin_ids)} candidates by BM25, ranked by Triton'
+    shown = text if len(text) <= 60 else f"{text[:60]}…"
+    if not pin_ids:
+        stdout.print(f'"{escape(shown)}": no pin shares a term with this query.')
+        return
+    heading = f'"{escape(shown)}": {len(pin_ids)} candidates by BM25, ranked by Triton'
     table = Table(title=heading, title_justify="left", title_style="bold")
     table.add_column("score", justify="right")
     table.add_column("pin", no_wrap=True)
@@ -165,7 +187,8 @@ def _print_ranking(
     for i in order:
         shares = [f"{share:.2f}" for share in scores.probabilities[i]]
         title = escape(titles.get(pin_ids[i], ""))
-        table.add_row(f"{scores.score[i]:.2f}", escape(pin_ids[i]), title, *shares)
+        score = f"{scores.score[i]:.2f}" if scores.valid[i] else "unknown"
+        table.add_row(score, escape(pin_ids[i]), title, *shares)
     stdout.print(table)
 
 
@@ -176,6 +199,18 @@ def _require(folder: Path) -> Path:
             "or give another --workdir."
         )
     return folder
+
+
+def _require_as_released(repository: Path) -> None:
+    from pintower.repository.check import check
+
+    findings = check(repository)
+    if findings:
+        lines = "\n".join(f"  {finding}" for finding in findings)
+        raise GateFailed(
+            f"{repository} is not as it was released:\n{lines}\nBuild it again, or serve it all "
+            "the same with --unchecked."
+        )
 
 
 def _require_repository(repository: Path) -> None:

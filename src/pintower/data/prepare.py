@@ -69,9 +69,17 @@ def run(config: DataConfig, inputs: Mapping[str, Path], folder: Path) -> dict[st
     text = pins.select(TEXT_COLUMNS).iter_rows(named=True)
     rows = track(text, "Counting terms", total=len(pins), unit="pins")
     fit_statistics(rows).save(folder / MATCH_STATISTICS)
-    info = _describe(config.name, tables)
+    info = _describe(_name(config), tables)
     write_json(folder / DATASET, info)
-    return {key: value for key, value in info.items() if key != "feature_columns"}
+    queries = {f"{split}_queries": count for split, count in info["judged_queries"].items()}
+    told = {key: value for key, value in info.items() if isinstance(value, str | int)}
+    return told | queries
+
+
+def _name(config: DataConfig) -> str:
+    if config.name is not None:
+        return config.name
+    return config.path.resolve().name if config.path else "synthetic"
 
 
 def _load(config: DataConfig, folder: Path) -> Dataset:

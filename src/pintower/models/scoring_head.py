@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -79,7 +80,7 @@ class ScoringHead(nn.Module):
         try:
             head = cls(config["width"], config["match_features"], config["hidden"])
             head.load_state_dict(load_file(folder / "model.safetensors"))
-        except (KeyError, RuntimeError, OSError) as error:
+        except (KeyError, TypeError, RuntimeError, OSError, SafetensorError) as error:
             raise StudentError(f"{folder} is not a scoring head: {error}") from error
         return head.eval()
 

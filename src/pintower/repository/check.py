@@ -37,6 +37,11 @@ def check(repository: Path) -> list[str]:
     if not repository.is_dir():
         raise RepositoryError(f"The model repository {repository} does not exist.")
     layout = RepositoryLayout(repository)
+    if not layout.release.is_file() and not layout.contract.is_file():
+        raise RepositoryError(
+            f"{repository} is not a model repository of pintower: it has neither release.json nor "
+            "contract.json. In a work folder the repository is models/."
+        )
     try:
         release = Release.load(layout.release)
         contract = Contract.load(layout.contract)

@@ -109,8 +109,12 @@ def find_environment() -> ServerEnvironment | None:
     )
 
 
-def ensure_environment() -> ServerEnvironment:
+def ensure_environment(*, install_anywhere: bool = False) -> ServerEnvironment:
     """Return the environment, installing it first where it is missing (about 15 s, 350 MB).
+
+    Args:
+        install_anywhere: install into a folder that the environment variable names, too; else a
+            folder given that way has to be an environment already.
 
     Raises:
         SetupError: if it cannot be installed, or a folder is there but not fit.
@@ -119,6 +123,11 @@ def ensure_environment() -> ServerEnvironment:
     if found is not None:
         return found
     folder = environment_folder()
+    if os.environ.get(ENVIRONMENT_VARIABLE) and not install_anywhere:
+        raise SetupError(
+            f"{ENVIRONMENT_VARIABLE} names {folder}, which is no server environment. Correct or "
+            "unset it, or install one there with `pintower doctor --install`."
+        )
     install(folder)
     found = find_environment()
     if found is None:
