@@ -135,7 +135,8 @@ def test_a_served_ranking_equals_the_offline_student(place: Path) -> None:
     np.testing.assert_allclose(served, probabilities, atol=0.02)  # int8 query encoder
 
 
-def test_a_server_that_is_stopped_leaves_nothing_behind(place: Path) -> None:
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_server_that_is_stopped_leaves_nothing_behind(place: Path, how: signal.Signals) -> None:
     command = [sys.executable, "-c", "from pintower.cli import main; main()"]
     ports = ["--http-port", "18640", "--grpc-port", "18641", "--metrics-port", "18642"]
     server = subprocess.Popen(
@@ -155,7 +156,7 @@ def test_a_server_that_is_stopped_leaves_nothing_behind(place: Path) -> None:
         assert done.returncode == 0, done.stderr
         assert "blue sofa" in done.stdout
     finally:
-        server.send_signal(signal.SIGTERM)
+        server.send_signal(how)
         server.communicate(timeout=30)
     assert not state.exists()
     with pytest.raises(ProcessLookupError):

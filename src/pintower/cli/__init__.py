@@ -16,7 +16,7 @@ from typer.main import get_command
 from pintower import __version__
 from pintower.cli.build import build
 from pintower.cli.inspect import check, doctor
-from pintower.cli.output import fail, set_up_logging, stdout
+from pintower.cli.output import fail, set_up_logging, stdout, take_interrupts
 from pintower.cli.run import run
 from pintower.cli.serve import bench, query, serve
 from pintower.errors import PintowerError
@@ -60,7 +60,7 @@ def main() -> NoReturn:
     """Run the command line and exit."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     signal.signal(signal.SIGTERM, _terminate)
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's & would have it ignored
+    take_interrupts()
     listener = set_up_logging()
     try:
         with listening(listener):

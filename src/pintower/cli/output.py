@@ -2,6 +2,7 @@
 
 import json
 import logging
+import signal
 import sys
 import time
 from typing import Any
@@ -19,7 +20,7 @@ from rich.progress import (
 
 from pintower.progress import Listener
 
-__all__ = ["fail", "print_json", "set_up_logging", "stderr", "stdout"]
+__all__ = ["fail", "print_json", "set_up_logging", "stderr", "stdout", "take_interrupts"]
 
 stdout = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
 stderr = Console(stderr=True, highlight=False)
@@ -104,6 +105,11 @@ def set_up_logging() -> Listener:
     logger.handlers = [handler]
     logger.propagate = False
     return _Bars() if stderr.is_terminal else _Lines()
+
+
+def take_interrupts() -> None:
+    """Let SIGINT raise KeyboardInterrupt, even where a shell's ``&`` had it ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def fail(message: str) -> None:

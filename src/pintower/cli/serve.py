@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from pintower.artifacts import read_json, read_manifest
-from pintower.cli.output import print_json, stdout
+from pintower.cli.output import print_json, stdout, take_interrupts
 from pintower.config import BenchConfig, Recipe
 from pintower.errors import GateFailed, InputError, RepositoryError, SetupError
 from pintower.models.scores import Scores
@@ -55,6 +55,7 @@ def serve(
     with server:
         stdout.print(f"Serving {repository}: HTTP {addresses.http_url}, gRPC {addresses.grpc_url}")
         stdout.print("Stop it with Ctrl-C or kill.")
+        take_interrupts()  # what was imported meanwhile may have taken them
         try:
             server.wait()
         except KeyboardInterrupt:
