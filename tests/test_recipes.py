@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from pintower.assets import asset
 from pintower.errors import RecipeError
 from pintower.recipes import find_recipe, load_recipe
 
@@ -13,8 +14,15 @@ def recipe(folder: Path, text: str) -> Path:
 
 
 @pytest.mark.parametrize("name", ["demo", "smoke", "demo.toml"])
-def test_built_in_recipes_are_found_by_name_and_are_valid(name: str) -> None:
+def test_built_in_recipes_run_without_a_dataset(name: str) -> None:
     assert load_recipe(find_recipe(name)).name == name.removesuffix(".toml")
+
+
+@pytest.mark.parametrize("path", sorted(asset("recipes").glob("*.toml")), ids=lambda p: p.stem)
+def test_every_built_in_recipe_is_found_by_its_name_and_is_valid(path: Path) -> None:
+    found = find_recipe(path.stem)
+    assert found == path
+    assert load_recipe(found, ["data.path=../x"]).name == path.stem
 
 
 def test_unknown_key_is_refused_with_the_allowed_ones(tmp_path: Path) -> None:
@@ -49,6 +57,13 @@ def test_overrides_are_typed_and_reach_nested_sections(tmp_path: Path) -> None:
     assert loaded.student.hidden == (8, 4)
 
 
+def test_a_recipe_about_one_dataset_is_refused_without_a_path(tmp_path: Path) -> None:
+    path = recipe(tmp_path, 'name = "mine"\n[data]\nrequires_path = true\n')
+    with pytest.raises(RecipeError, match=r"mine\.toml needs a dataset: --set data\.path=DIR"):
+        load_recipe(path)
+    assert load_recipe(path, ["data.path=../x"]).data.path == Path("../x")
+
+
 @pytest.mark.parametrize("override", ["labels", "=5", "labels..pairs=5", "name.x=5", "data.path="])
 def test_a_malformed_override_is_refused(tmp_path: Path, override: str) -> None:
     with pytest.raises(RecipeError, match="--set"):
@@ -56,5 +71,5 @@ def test_a_malformed_override_is_refused(tmp_path: Path, override: str) -> None:
 
 
 def test_an_unknown_recipe_is_refused_with_the_built_in_ones() -> None:
-    with pytest.raises(RecipeError, match="demo, smoke"):
+    with pytest.raises(RecipeError, match="demo.*smoke"):
         find_recipe("no-such-recipe")

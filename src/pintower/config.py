@@ -4,9 +4,9 @@ Unknown keys are refused, so a misspelt key can't be ignored in silence.
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 __all__ = [
     "BenchConfig",
@@ -23,6 +23,8 @@ __all__ = [
     "TeacherConfig",
 ]
 
+PinSource = Literal["title", "description", "caption", "board_titles", "engaged_queries"]
+PinSources = Annotated[tuple[PinSource, ...], Field(min_length=1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[int, Field(gt=0)]
 Rate = Annotated[float, Field(gt=0)]
@@ -48,6 +50,8 @@ class DataConfig(_Section):
 
     Attributes:
         path: a dataset folder of the user's; without it the built-in catalogue is generated.
+        requires_path: refuse to run on the built-in catalogue; set where a recipe is about one
+            dataset.
         name: shown in reports; without it the dataset folder's name.
         seed: for the generator and the split.
         feature_columns: columns of precomputed vectors; None takes every list-of-floats column.
@@ -58,6 +62,7 @@ class DataConfig(_Section):
     """
 
     path: Path | None = None
+    requires_path: bool = False
     name: str | None = None
     seed: int = 7
     feature_columns: tuple[str, ...] | None = None
@@ -74,6 +79,8 @@ class TeacherConfig(_Section):
         encoder: any Hugging Face backbone: folder, hub name or installed package.
         layers: keep only the first layers; None keeps all.
         max_length: tokens of query and pin together.
+        pin_sources: the pin's text sources it reads, in order; what is cut off is cut at the end.
+        pairs: at most this many training judgments, drawn at random; None takes all.
         dropout: while training; None keeps the backbone's own. 0 suits one or two epochs.
         epochs: passes over the training judgments.
         batch_size: pairs a step.
@@ -86,6 +93,8 @@ class TeacherConfig(_Section):
     encoder: str = "all-MiniLM-L6-v2"
     layers: Positive | None = None
     max_length: Positive = 64
+    pin_sources: PinSources = get_args(PinSource)
+    pairs: Positive | None = None
     dropout: Share | None = None
     epochs: Positive = 2
     batch_size: Positive = 32
@@ -117,7 +126,10 @@ class StudentConfig(_Section):
     """Both towers, the scoring head and their training.
 
     Attributes:
-        query_encoder: backbone of the query encoder.
+        method: ``distil`` trains towers and scoring head on the teacher's labels; ``encoder`` takes
+            an encoder as it is for both towers, fits a scoring head to what judgments there are,
+            and needs no teacher. Layers, width and the training's keys then count for nothing.
+        query_encoder: backbone of the query encoder; with ``encoder`` that of both towers.
         query_layers: keep only its first layers; None keeps all.
         query_trainable_layers: train only its last layers; None trains all.
         pin_encoder: backbone of the pin encoder.
@@ -125,8 +137,12 @@ class StudentConfig(_Section):
         pin_trainable_layers: as ``query_trainable_layers``; with 0 only the projection is trained.
         width: of the embeddings both towers share.
         hidden: widths of the scoring head's hidden layers.
+        pooling: of the tokens; None takes the encoder's own, or the mean where it states none.
+        query_prefix: put before every query; None takes what the encoder's own files state.
+        pin_prefix: put before every pin text; None as for ``query_prefix``.
+        pin_sources: the pin's text sources, in order; what is cut off is cut at the end.
         query_max_tokens: longer queries are cut.
-        pin_max_tokens: longer pin texts are cut.
+        pin_max_tokens: longer pin texts are cut; with ``encoder`` at 128 where nothing is said.
         epochs: passes over the labels.
         batch_size: pairs a step.
         learning_rate: of the encoders.
@@ -137,6 +153,7 @@ class StudentConfig(_Section):
         bf16: train under bfloat16 autocast.
     """
 
+    method: Literal["distil", "encoder"] = "distil"
     query_encoder: str = "all-MiniLM-L6-v2"
     query_layers: Positive | None = None
     query_trainable_layers: Annotated[int, Field(ge=0)] | None = None
@@ -145,6 +162,10 @@ class StudentConfig(_Section):
     pin_trainable_layers: Annotated[int, Field(ge=0)] | None = None
     width: Positive = 128
     hidden: tuple[Positive, ...] = (128, 64)
+    pooling: Literal["mean", "cls", "lasttoken"] | None = None
+    query_prefix: str | None = None
+    pin_prefix: str | None = None
+    pin_sources: PinSources = get_args(PinSource)
     query_max_tokens: Positive = 32
     pin_max_tokens: Positive = 64
     epochs: Positive = 1
@@ -155,6 +176,25 @@ class StudentConfig(_Section):
     human_share: Share = 0.2
     seed: int = 7
     bf16: bool = True
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete(cls, values: Any) -> Any:
+        """Fill in what follows from taking an encoder as it is."""
+        if isinstance(values, dict) and values.get("method") == "encoder":
+            given = {"query_encoder": cls.model_fields["query_encoder"].default, **values}
+            return {"pin_encoder": given["query_encoder"], "pin_max_tokens": 128, **given}
+        return values
+
+    @model_validator(mode="after")
+    def _one_encoder(self) -> Self:
+        if self.method == "encoder" and self.pin_encoder != self.query_encoder:
+            raise ValueError(
+                f"method 'encoder' takes one encoder for both towers, but query_encoder is "
+                f"{self.query_encoder!r} and pin_encoder {self.pin_encoder!r}; leave pin_encoder "
+                "out"
+            )
+        return self
 
 
 class EvaluationConfig(_Section):

@@ -41,7 +41,8 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     """Read a recipe and apply ``key=value`` overrides.
 
     Raises:
-        RecipeError: for broken TOML, an unknown key, a value out of range or a bad override.
+        RecipeError: for broken TOML, an unknown key, a value out of range or a bad override; and
+            if the recipe is about a dataset and no path to one is given.
         InputError: for an unknown target.
     """
     try:
@@ -57,6 +58,11 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     except ValidationError as error:
         changed = " with its --set" if overrides else ""
         raise RecipeError(f"{path}{changed} is not a valid recipe:\n{_explain(error)}") from None
+    if recipe.data.requires_path and recipe.data.path is None:
+        raise RecipeError(
+            f"{path} needs a dataset: --set data.path=DIR. The comments in the recipe say which "
+            "one and where to download it."
+        )
     load_target(recipe.export.target)  # a wrong one is better refused before hours of training
     return recipe
 

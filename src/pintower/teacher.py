@@ -55,6 +55,9 @@ def run(config: TeacherConfig, inputs: Mapping[str, Path], folder: Path) -> dict
             "teacher needs some. Add judgments to the dataset or lower data.validation_share and "
             "data.test_share."
         )
+    if config.pairs is not None and config.pairs < len(training):
+        drawn = np.random.default_rng(config.seed).permutation(len(training))[: config.pairs]
+        training = training[np.sort(drawn)]
     torch.manual_seed(config.seed)
     teacher = build_cross_encoder(
         config.encoder,
@@ -62,6 +65,7 @@ def run(config: TeacherConfig, inputs: Mapping[str, Path], folder: Path) -> dict
         max_length=config.max_length,
         bf16=config.bf16,
         dropout=config.dropout,
+        pin_sources=config.pin_sources,
     )
     steps, loss = fine_tune(teacher, *_pairs(teacher, training, pins), config)
     teacher.save(folder, backbone=config.encoder)

@@ -47,6 +47,9 @@ def test_every_table_is_written_in_its_schema(dataset: Path, tmp_path: Path) -> 
         assert {name: found[name] for name in schema} == schema
     described = json.loads((out / "dataset.json").read_text())
     assert described["name"] == "mine"
+    assert described["layout"] is None
+    assert described["levels"] == [4]
+    assert (described["log"], described["generated"]) == ("judgments", False)
     assert described["feature_columns"] == [{"name": "visual", "width": 3}]
     assert described["pins"] == 2
     assert sum(described["judged_queries"].values()) == 10
@@ -99,6 +102,36 @@ def test_query_log_falls_back_to_impressions_then_to_judgments(
     assert read_table(out, "query_log")["query"].to_list() == ["early", "late"]
 
 
+def test_impressions_without_times_stand_for_one_request_a_query(
+    dataset: Path, tmp_path: Path
+) -> None:
+    pl.DataFrame(
+        {
+            "query": ["b", "a", "b", "b", "timed", "timed", "timed"],
+            "pin_id": ["a", "a", "b", "a", "a", "a", "b"],
+            "timestamp": [None, None, None, None, 5, 3, 5],
+        }
+    ).write_parquet(dataset / "impressions.parquet")
+    out = prepare(dataset, tmp_path)
+    assert read_table(out, "query_log").rows() == [("timed", 3), ("timed", 5), ("b", None),
+                                                   ("a", None)]  # fmt: skip
+
+
+def test_a_public_dataset_is_named_with_its_levels(tmp_path: Path) -> None:
+    (tmp_path / "product.csv").write_text(
+        "product_id\tproduct_name\tproduct_class\tcategory hierarchy\tproduct_description\t"
+        "product_features\trating_count\taverage_rating\treview_count\n"
+        "0\toak bed\tBeds\t\t\t\t\t\t\n1\tlamp\tLamps\t\t\t\t\t\t\n"
+    )
+    (tmp_path / "query.csv").write_text("query_id\tquery\tquery_class\n3\tbed\t\n4\tlamp\t\n")
+    (tmp_path / "label.csv").write_text(
+        "id\tquery_id\tproduct_id\tlabel\n0\t3\t0\tExact\n1\t3\t1\tIrrelevant\n2\t4\t1\tExact\n"
+    )
+    out = prepare(tmp_path, tmp_path)
+    described = json.loads((out / "dataset.json").read_text())
+    assert (described["layout"], described["levels"]) == ("WANDS", [1, 5])
+
+
 def test_pins_alone_are_enough_when_judgments_are_not_required(
     dataset: Path, tmp_path: Path
 ) -> None:
@@ -107,6 +140,7 @@ def test_pins_alone_are_enough_when_judgments_are_not_required(
     assert read_table(out, "judgments").is_empty()
     assert read_table(out, "impressions").is_empty()
     assert len(read_table(out, "query_log")) > 0  # engaged queries or titles stand in
+    assert json.loads((out / "dataset.json").read_text())["log"] == "pins"
     with pytest.raises(DatasetError, match="holds no judgments"):
         run(DataConfig(path=dataset), {}, out)
 

@@ -68,6 +68,14 @@ def test_a_users_own_split_is_honoured_and_covers_every_row_of_the_query() -> No
     assert held_out_queries(table) == {"a"}
 
 
+@pytest.mark.parametrize("split", ["test", "validation"])
+def test_a_held_out_split_that_is_stated_gets_no_other_query(split: str) -> None:
+    queries = [f"query {i}" for i in range(300)]
+    table = split_judgments(judgments(queries, [split, split, *[None] * 298]), **SHARES)
+    assert table.filter(split=split)["query"].to_list() == queries[:2]
+    assert set(table["split"]) == set(SPLITS)
+
+
 def test_contradicting_or_trainless_splits_are_refused() -> None:
     with pytest.raises(DatasetError, match=r"'a'.*'test'.*'train'"):
         split_judgments(judgments(["a", "a"], ["test", "train"]), **SHARES)

@@ -11,6 +11,7 @@ from pintower.config import TeacherConfig
 from pintower.errors import DatasetError, StudentError
 from pintower.models.cross_encoder import CrossEncoder, build_cross_encoder, fingerprint
 from pintower.teacher import run
+from pintower.text.rendering import render_pin
 from tests.training.conftest import THINGS, judge, write_data
 
 
@@ -33,6 +34,24 @@ def test_teacher_learns_levels_that_follow_from_the_words(
     assert metrics["last_loss"] < 0.2
     assert metrics["validation"]["accuracy"] > 0.9
     assert metrics["validation"]["accuracy_majority"] == 0.2
+
+
+def test_teacher_draws_as_many_judgments_as_the_recipe_says(
+    data: Path, tmp_path: Path, teacher_config: TeacherConfig
+) -> None:
+    config = teacher_config.model_copy(update={"epochs": 1, "pairs": 50})
+    assert run(config, {"data": data}, tmp_path)["pairs"] == 50
+
+
+def test_teacher_reads_the_sources_in_the_order_of_the_recipe(
+    data: Path, tmp_path: Path, teacher_config: TeacherConfig
+) -> None:
+    """The labels stage renders pins by the saved rules, so they have to be the trained ones."""
+    sources = ("caption", "title")
+    config = teacher_config.model_copy(update={"epochs": 1, "pairs": 8, "pin_sources": sources})
+    run(config, {"data": data}, tmp_path)
+    rendering = CrossEncoder.load(tmp_path).rendering
+    assert render_pin({"title": "b", "caption": "a", "description": "c"}, rendering) == "a | b"
 
 
 def test_teacher_refuses_a_dataset_without_training_judgments(

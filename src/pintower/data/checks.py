@@ -14,6 +14,7 @@ import polars as pl
 from pintower.errors import DatasetError
 
 __all__ = [
+    "as_numbers",
     "as_seconds",
     "as_text",
     "check_ids",
@@ -82,6 +83,15 @@ def as_text(frame: pl.DataFrame, column: str, path: Path) -> pl.Series:
     raise DatasetError(
         f"{path}: column {column!r} has the type {kind}; strings (or whole numbers) are expected."
     )
+
+
+def as_numbers(frame: pl.DataFrame, column: str) -> pl.Series:
+    """Return a column as FP64, null where it holds no number; numbers written as text count."""
+    series = frame[column]
+    text = series.str.strip_chars() if series.dtype == pl.String else series
+    if not (text.dtype == pl.String or text.dtype.is_numeric()):
+        return pl.Series(column, [None] * len(frame), dtype=pl.Float64())
+    return text.cast(pl.Float64, strict=False)
 
 
 def as_seconds(frame: pl.DataFrame, column: str, path: Path) -> pl.Series:

@@ -5,15 +5,18 @@ the file and, where lines exist, the line.
 """
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
 
+from pintower.data.checks import require
+from pintower.data.delimited import read_tsv
 from pintower.data.jsonl import read_jsonl
 from pintower.data.tables import IMPRESSIONS, JUDGMENTS, PINS, QUERY_LOG, SCHEMAS
 from pintower.errors import DatasetError
 
-__all__ = ["FORMATS", "find_file", "read_rows"]
+__all__ = ["FORMATS", "find_file", "read_parquet", "read_rows", "require_bytes"]
 
 _log = logging.getLogger(__name__)
 
@@ -51,12 +54,11 @@ def read_rows(path: Path, table: str) -> pl.DataFrame:
     Raises:
         DatasetError: if the file is empty, broken or has no rows.
     """
-    if path.stat().st_size == 0:
-        raise DatasetError(f"{path} is empty (0 bytes); write it again or remove it.")
+    require_bytes(path)
     if path.suffix == ".parquet":
-        frame = _read_parquet(path)
+        frame = read_parquet(path)
     elif path.suffix == ".tsv":
-        frame = _read_tsv(path)
+        frame = read_tsv(path)
     else:
         frame = read_jsonl(path, (*SCHEMAS[table], "count"))
     if frame.is_empty():
@@ -65,47 +67,33 @@ def read_rows(path: Path, table: str) -> pl.DataFrame:
     return frame
 
 
-def _read_parquet(path: Path) -> pl.DataFrame:
+def require_bytes(path: Path) -> None:
+    """Refuse an empty file.
+
+    Raises:
+        DatasetError: if it is one.
+    """
+    if path.stat().st_size == 0:
+        raise DatasetError(f"{path} is empty (0 bytes); write it again or remove it.")
+
+
+def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pl.DataFrame:
+    """Read a parquet file.
+
+    Args:
+        path: the file.
+        columns: read these alone; None reads all.
+
+    Raises:
+        DatasetError: if it is cut off, damaged or none, or lacks one of the columns.
+    """
     try:
-        return pl.read_parquet(path)
+        if columns is not None:
+            require(pl.DataFrame(schema=pl.read_parquet_schema(path)), columns, path)
+        return pl.read_parquet(path, columns=None if columns is None else list(columns))
     except (pl.exceptions.PolarsError, OSError) as error:
         reason = str(error).splitlines()[0]
         raise DatasetError(
             f"{path} cannot be read as parquet: {reason}. It is cut off, damaged or of another "
             f"format; write it again."
         ) from None
-
-
-def _read_tsv(path: Path) -> pl.DataFrame:
-    """Read a TSV as text columns: a header line, tabs between fields, no quoting."""
-    data = path.read_bytes()
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise DatasetError(
-            f"{path}, line {line}: not UTF-8 (byte 0x{data[error.start]:02x}); save it as UTF-8."
-        ) from None
-    lines = data.split(b"\n")
-    width = lines[0].count(b"\t") + 1
-    names = [name.strip() for name in lines[0].decode("utf-8-sig").split("\t")]
-    if len(set(names)) < width:
-        raise DatasetError(f"{path}, line 1: a column is named twice: {', '.join(names)}.")
-    for number, row in enumerate(lines, 1):
-        fields = row.count(b"\t") + 1
-        if row.strip() and fields != width:
-            raise DatasetError(
-                f"{path}, line {number}: {fields} fields, but the header has {width} "
-                f"({', '.join(names)}). Fields are separated by tabs and not quoted."
-            )
-    body = b"\n".join(row for row in lines[1:] if row.strip())
-    if not body:
-        return pl.DataFrame(schema=dict.fromkeys(names, pl.String()))
-    return pl.read_csv(
-        body,
-        separator="\t",
-        quote_char=None,
-        has_header=False,
-        new_columns=names,
-        infer_schema=False,
-    )

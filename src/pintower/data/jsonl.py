@@ -22,13 +22,14 @@ _CHUNK = 20_000
 _BOM = b"\xef\xbb\xbf"
 
 
-def read_jsonl(path: Path, known: Collection[str]) -> pl.DataFrame:
+def read_jsonl(path: Path, known: Collection[str], *, others: bool = True) -> pl.DataFrame:
     """Read ``.jsonl`` or ``.jsonl.gz``: one object a line, blank lines skipped.
 
     Args:
         path: the file.
         known: the columns somebody will use; another column may hold anything (where no table
             can hold it, it comes back without values).
+        others: False leaves the other columns out; there may be thousands.
 
     Raises:
         DatasetError: for a broken gzip stream, text that is not UTF-8, a line that is not a JSON
@@ -37,7 +38,7 @@ def read_jsonl(path: Path, known: Collection[str]) -> pl.DataFrame:
     frames = []
     records = _records(path)
     while chunk := list(islice(records, _CHUNK)):
-        names = dict.fromkeys(chain.from_iterable(chunk))
+        names = [n for n in dict.fromkeys(chain.from_iterable(chunk)) if others or n in known]
         frames.append(pl.DataFrame([_series(n, [r.get(n) for r in chunk]) for n in names]))
     mixed = {name for name in _names(frames) if _is_mixed(frames, name)}
     if refused := sorted(mixed.intersection(known)):

@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 
 from pintower.data.checks import (
+    as_numbers,
     as_seconds,
     as_text,
     check_ids,
@@ -119,16 +120,8 @@ def _times(frame: pl.DataFrame, path: Path) -> pl.Series:
     return as_seconds(frame, "timestamp", path).alias("timestamp")
 
 
-def _numbers(frame: pl.DataFrame, name: str) -> pl.Series:
-    series = frame[name]
-    text = series.str.strip_chars() if series.dtype == pl.String else series
-    if not (text.dtype == pl.String or text.dtype.is_numeric()):
-        return pl.Series(name, [None] * len(frame), dtype=pl.Float64())
-    return text.cast(pl.Float64, strict=False)
-
-
 def _levels(frame: pl.DataFrame, path: Path) -> pl.Series:
-    numbers = _numbers(frame, "level")
+    numbers = as_numbers(frame, "level")
     allowed = pl.col("level").is_in([float(level) for level in LEVELS]).fill_null(False)
     if rows := rows_where(pl.DataFrame(numbers), ~allowed):
         raise DatasetError(
@@ -140,7 +133,7 @@ def _levels(frame: pl.DataFrame, path: Path) -> pl.Series:
 
 
 def _counts(frame: pl.DataFrame, path: Path) -> np.ndarray:
-    numbers = _numbers(frame, "count")
+    numbers = as_numbers(frame, "count")
     whole = ((pl.col("count") >= 1) & (pl.col("count").floor() == pl.col("count"))).fill_null(False)
     if rows := rows_where(pl.DataFrame(numbers), ~whole):
         raise DatasetError(

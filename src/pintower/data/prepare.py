@@ -36,6 +36,9 @@ _log = logging.getLogger(__name__)
 def run(config: DataConfig, inputs: Mapping[str, Path], folder: Path) -> dict[str, Any]:
     """Write the tables, the match statistics and ``dataset.json``.
 
+    The latter says what later stages must know of the data: name, public layout, whether it was
+    generated, the table that the query log was taken from, levels, feature columns and sizes.
+
     Args:
         config: where the data comes from and how it is split.
         inputs: unused, the data stage is the first.
@@ -58,21 +61,28 @@ def run(config: DataConfig, inputs: Mapping[str, Path], folder: Path) -> dict[st
     if _needs_engaged_queries(dataset):
         _log.info("deriving engaged queries from the impressions of training queries")
         pins = derive_engaged_queries(pins, dataset.impressions, held_out_queries(judgments))
+    log, source = _query_log(dataset)
     tables = {
         PINS: pins,
         JUDGMENTS: judgments,
         IMPRESSIONS: dataset.impressions,
-        QUERY_LOG: _query_log(dataset),
+        QUERY_LOG: log,
     }
     for name, table in tables.items():
         table.write_parquet(folder / f"{name}.parquet")
     text = pins.select(TEXT_COLUMNS).iter_rows(named=True)
     rows = track(text, "Counting terms", total=len(pins), unit="pins")
     fit_statistics(rows).save(folder / MATCH_STATISTICS)
-    info = _describe(_name(config), tables)
+    info = {
+        "name": _name(config),
+        "layout": dataset.layout,
+        "generated": config.path is None,
+        "log": source,
+        **_describe(tables),
+    }
     write_json(folder / DATASET, info)
     queries = {f"{split}_queries": count for split, count in info["judged_queries"].items()}
-    told = {key: value for key, value in info.items() if isinstance(value, str | int)}
+    told = {key: info[key] for key in ("name", "layout", *tables) if info[key] is not None}
     return told | queries
 
 
@@ -110,34 +120,35 @@ def _needs_engaged_queries(dataset: Dataset) -> bool:
     return engaged and not dataset.pins["engaged_queries"].list.len().sum()
 
 
-def _query_log(dataset: Dataset) -> pl.DataFrame:
-    """Return the query log, or the best stand-in for one."""
+def _query_log(dataset: Dataset) -> tuple[pl.DataFrame, str]:
+    """Return the query log, or the best stand-in for one, and the table it was taken from."""
     if not dataset.query_log.is_empty():
-        return dataset.query_log
+        return dataset.query_log, QUERY_LOG
     columns = ["query", "timestamp"]
     if not dataset.impressions.is_empty():
         _log.info("no query log: taking the queries of the impressions, in the order of time")
-        # One request shows many pins: the rows of one query at one second are one request.
-        requests = dataset.impressions.select(columns)
-        timed = requests.filter(pl.col("timestamp").is_not_null()).unique(maintain_order=True)
-        untimed = requests.filter(pl.col("timestamp").is_null())
-        return pl.concat([timed.sort("timestamp", maintain_order=True), untimed])
-    queries = dataset.judgments["query"].unique(maintain_order=True)
+        # One request shows many pins: the rows of one query at one second are one request. Rows
+        # without a time may all be of one request, so they count as one.
+        requests = dataset.impressions.select(columns).unique(maintain_order=True)
+        return requests.sort("timestamp", maintain_order=True, nulls_last=True), IMPRESSIONS
+    queries, source = dataset.judgments["query"].unique(maintain_order=True), JUDGMENTS
     if queries.is_empty():
         _log.info("no query anywhere: engaged queries and titles of the pins stand in for a log")
         engaged = dataset.pins["engaged_queries"].explode(empty_as_null=False)
         titles = dataset.pins["title"].filter(dataset.pins["title"] != "")
         queries = pl.concat([engaged, titles]).unique(maintain_order=True).rename("query")
+        source = PINS
     else:
         _log.info("no query log and no impressions: taking the judged queries")
-    return pl.DataFrame([queries, pl.Series("timestamp", [None] * len(queries), dtype=pl.Int64())])
+    times = pl.Series("timestamp", [None] * len(queries), dtype=pl.Int64())
+    return pl.DataFrame([queries, times]), source
 
 
-def _describe(name: str, tables: Mapping[str, pl.DataFrame]) -> dict[str, Any]:
+def _describe(tables: Mapping[str, pl.DataFrame]) -> dict[str, Any]:
     judgments = tables[JUDGMENTS]
     widths = vector_widths(tables[PINS])
     return {
-        "name": name,
+        "levels": judgments["level"].unique().sort().to_list(),
         "feature_columns": [{"name": key, "width": width} for key, width in widths.items()],
         **{table: len(frame) for table, frame in tables.items()},
         "judged_queries": {

@@ -3,23 +3,28 @@
     tables = read_dataset(Path("my-catalogue"))
 
 The folder holds ``pins`` and, in formats listed in :data:`pintower.data.files.FORMATS`,
-``judgments``, ``impressions`` and ``query_log``.
+``judgments``, ``impressions`` and ``query_log``; or it is a public dataset as it was downloaded,
+see :mod:`pintower.data.layouts`.
 """
 
-from collections.abc import Collection
+import logging
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
 from pintower.artifacts import hash_file, hash_json
-from pintower.data.files import FORMATS, find_file, read_rows
+from pintower.data.files import FORMATS, find_file, read_rows, require_bytes
+from pintower.data.layouts import LAYOUTS, Layout, find_layout
 from pintower.data.pairs import clean_impressions, clean_judgments, clean_query_log
 from pintower.data.pins import clean_pins
 from pintower.data.tables import IMPRESSIONS, JUDGMENTS, PINS, QUERY_LOG, empty
 from pintower.errors import DatasetError
 
 __all__ = ["Dataset", "fingerprint", "read_dataset"]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -31,12 +36,14 @@ class Dataset:
         judgments: one row a query and pin; ``split`` is null where the user gave none.
         impressions: empty where the folder has none.
         query_log: requests in arrival order, empty where the folder has none.
+        layout: the name of the public dataset that the folder holds as it was downloaded.
     """
 
     pins: pl.DataFrame
     judgments: pl.DataFrame
     impressions: pl.DataFrame
     query_log: pl.DataFrame
+    layout: str | None = None
 
 
 def read_dataset(
@@ -58,6 +65,8 @@ def read_dataset(
     Raises:
         DatasetError: if a file is missing, broken, or breaks a rule of the dataset folder.
     """
+    if (public := _find_public(folder)) is not None:
+        return _read_public(*public, feature_columns)
     path = _required(folder, PINS)
     pins = clean_pins(read_rows(path, PINS), path, feature_columns)
     judged = _required(folder, JUDGMENTS) if judgments_required else find_file(folder, JUDGMENTS)
@@ -77,12 +86,43 @@ def read_dataset(
     )
 
 
+def _find_public(folder: Path) -> tuple[Layout, dict[str, Path]] | None:
+    """Return the public layout of a folder; one that holds pins is the user's own."""
+    if not folder.is_dir() or find_file(folder, PINS) is not None:
+        return None
+    return find_layout(folder, LAYOUTS)
+
+
+def _read_public(
+    layout: Layout, files: Mapping[str, Path], feature_columns: Collection[str] | None
+) -> Dataset:
+    """Read a public dataset and hold its tables to the same rules as a user's own."""
+    for path in files.values():
+        require_bytes(path)
+    tables = layout.read(files)
+    _log.info("%s has the layout of %s", files[PINS].parent, layout.name)
+    path = files[JUDGMENTS]
+    if tables.judgments.is_empty():
+        raise DatasetError(f"{path} holds no rows; download it again from {layout.source}.")
+    pins = clean_pins(tables.pins, files[PINS], feature_columns)
+    shown = tables.impressions
+    return Dataset(
+        pins=pins,
+        judgments=clean_judgments(tables.judgments, path, pins),
+        impressions=empty(IMPRESSIONS) if shown is None else clean_impressions(shown, path, pins),
+        query_log=empty(QUERY_LOG),
+        layout=layout.name,
+    )
+
+
 def fingerprint(path: Path) -> str:
     """Return a hash over the names and bytes of a dataset folder's tables.
 
     Raises:
         DatasetError: if the folder is missing or holds a table twice.
     """
+    if (public := _find_public(path)) is not None:
+        return hash_json({file.name: hash_file(file) for file in public[1].values()})
     found = [find_file(path, table) for table in FORMATS]
     return hash_json({file.name: hash_file(file) for file in found if file is not None})
 
@@ -92,7 +132,9 @@ def _required(folder: Path, table: str) -> Path:
     if path is None:
         held = sorted(entry.name for entry in folder.iterdir())
         names = " or ".join(f"{table}.{ending}" for ending in FORMATS[table])
+        public = ", ".join(layout.name for layout in LAYOUTS)
         raise DatasetError(
-            f"{folder} holds no {table}: {names} is needed; found: {', '.join(held) or 'nothing'}."
+            f"{folder} holds no {table}: {names} is needed, or the files of a public dataset "
+            f"({public}) as downloaded; found: {', '.join(held) or 'nothing'}."
         )
     return path

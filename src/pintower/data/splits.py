@@ -53,8 +53,8 @@ def split_judgments(
 ) -> pl.DataFrame:
     """Return the judgments with every ``split`` filled; a user's own split is honoured.
 
-    A query that the user put nowhere is placed by hash, and fills no empty split if the user
-    placed others by hand.
+    A query that the user put nowhere is placed by hash. A validation or test split that the user
+    stated is complete: no other query is added to it.
 
     Raises:
         DatasetError: if one query (in normal form) has two splits.
@@ -62,8 +62,12 @@ def split_judgments(
     given = stated_splits(judgments)
     forms = normal_forms(judgments["query"].unique(maintain_order=True))
     free = [form for form in dict.fromkeys(forms.values()) if form not in given]
+    stated = set(given.values())
     placed = assign_splits(
-        free, seed=seed, validation_share=validation_share, test_share=test_share
+        free,
+        seed=seed,
+        validation_share=0.0 if "validation" in stated else validation_share,
+        test_share=0.0 if "test" in stated else test_share,
     )
     splits = {query: given.get(form) or placed[form] for query, form in forms.items()}
     if splits and "train" not in splits.values():

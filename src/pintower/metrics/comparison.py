@@ -1,6 +1,6 @@
 """Several models on the same judged pairs: each one's measures, differences, slices."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from typing import Any
@@ -11,29 +11,47 @@ from numpy.typing import NDArray
 
 from pintower.metrics.bootstrap import Resampling, bootstrap, mean_difference, mean_of_queries
 from pintower.metrics.classification import one_class_reason, weighted_aurocs
-from pintower.metrics.ranking import ndcg, per_query, precision
+from pintower.metrics.ranking import Measure, ndcg, per_query, precision
 
-__all__ = ["AUROC_LEVELS", "compare", "differences", "slices"]
+__all__ = ["compare", "differences", "measures_for", "slices"]
 
-AUROC_LEVELS = (3, 4, 5)
+_GRADED = ("ndcg@20", "p@8", "accuracy", "auroc_3", "auroc_4", "auroc_5")
+_PER_QUERY: dict[str, Measure] = {"ndcg@20": ndcg, "p@8": precision}
 
 
-def compare(pairs: pl.DataFrame, models: Iterable[str], resampling: Resampling) -> dict[str, Any]:
+def measures_for(levels: Iterable[int]) -> tuple[str, ...]:
+    """Return the measures that judgments of these levels can carry.
+
+    Where judges said yes or no there are two levels only: a pin is relevant or not, which nDCG and
+    the AUROC at the higher level measure. Accuracy over five levels and the precision at a middle
+    one would measure the map from yes and no to levels.
+    """
+    distinct = set(levels)
+    return _GRADED if len(distinct) > 2 else ("ndcg@20", f"auroc_{max(distinct, default=5)}")
+
+
+def compare(
+    pairs: pl.DataFrame, models: Iterable[str], measures: Sequence[str], resampling: Resampling
+) -> dict[str, Any]:
     """Return each model's measures on judged pairs, each with its interval over queries.
 
     Args:
         pairs: ``query``, ``level``, for each model a column of scores with its name and, if it
             predicts levels, a column ``<name>_level``.
         models: names.
+        measures: see :func:`measures_for`.
         resampling: of the intervals.
 
     Returns:
-        ``{"queries", "pairs", "models": {name: {measure: {"value", "low", "high"}}}}``; a measure
-        that does not exist has the value None and a ``reason``.
+        ``{"queries", "pairs", "measures", "models": {name: {measure: {"value", "low", "high"}}}}``;
+        a measure that does not exist has the value None and a ``reason``.
     """
     group, queries = _groups(pairs)
-    measured = {name: _measure(pairs, name, group, queries, resampling) for name in models}
-    return {"queries": queries, "pairs": len(pairs), "models": measured}
+    measured = {
+        name: _measure(pairs, name, measures, group, queries, resampling) for name in models
+    }
+    sizes = {"queries": queries, "pairs": len(pairs), "measures": list(measures)}
+    return {**sizes, "models": measured}
 
 
 def differences(
@@ -57,6 +75,7 @@ def slices(
     pairs: pl.DataFrame,
     by: Mapping[str, NDArray[np.str_]],
     models: Iterable[str],
+    measures: Sequence[str],
     resampling: Resampling,
 ) -> list[dict[str, Any]]:
     """Return :func:`compare` on parts of the pairs.
@@ -65,6 +84,7 @@ def slices(
         pairs: as for :func:`compare`.
         by: for each way of slicing, the slice each pair is in, STR [N].
         models: names.
+        measures: those of the whole, so that a slice is compared by the same ones.
         resampling: of the intervals.
     """
     names = list(models)
@@ -72,7 +92,7 @@ def slices(
     for kind, labels in by.items():
         for label in sorted(set(labels.tolist())):
             part = pairs.filter(pl.Series(labels == label))
-            rows.append({"by": kind, "slice": label, **compare(part, names, resampling)})
+            rows.append({"by": kind, "slice": label, **compare(part, names, measures, resampling)})
     return rows
 
 
@@ -84,28 +104,35 @@ def _groups(pairs: pl.DataFrame) -> tuple[NDArray[np.int64], int]:
 def _measure(
     pairs: pl.DataFrame,
     model: str,
+    measures: Sequence[str],
     group: NDArray[np.int64],
     queries: int,
     resampling: Resampling,
 ) -> dict[str, Any]:
     levels, scores = pairs["level"].to_numpy(), pairs[model].to_numpy()
-    values: dict[str, Any] = {
-        "ndcg@20": asdict(mean_of_queries(per_query(ndcg, group, levels, scores), resampling)),
-        "p@8": asdict(mean_of_queries(per_query(precision, group, levels, scores), resampling)),
-    }
-    if f"{model}_level" in pairs.columns:
-        hits = levels == pairs[f"{model}_level"].to_numpy()
-        right, all_pairs = np.bincount(group, hits, queries), np.bincount(group, minlength=queries)
-        estimate = bootstrap(
-            lambda counts: counts @ right / (counts @ all_pairs), queries, resampling
-        )
-        values["accuracy"] = asdict(estimate)
-    for level in AUROC_LEVELS:
-        area = partial(_aurocs, levels >= level, scores, group)
-        values[f"auroc_{level}"] = asdict(bootstrap(area, queries, resampling))
-        if values[f"auroc_{level}"]["value"] is None:
-            values[f"auroc_{level}"]["reason"] = one_class_reason(levels, level)
+    values: dict[str, Any] = {}
+    for measure in measures:
+        if measure == "accuracy":
+            if f"{model}_level" in pairs.columns:
+                hits = levels == pairs[f"{model}_level"].to_numpy()
+                values[measure] = _accuracy(hits, group, queries, resampling)
+        elif measure in _PER_QUERY:
+            each = per_query(_PER_QUERY[measure], group, levels, scores)
+            values[measure] = asdict(mean_of_queries(each, resampling))
+        else:
+            level = int(measure.removeprefix("auroc_"))
+            area = partial(_aurocs, levels >= level, scores, group)
+            values[measure] = asdict(bootstrap(area, queries, resampling))
+            if values[measure]["value"] is None:
+                values[measure]["reason"] = one_class_reason(levels, level)
     return values
+
+
+def _accuracy(
+    hits: NDArray[np.bool_], group: NDArray[np.int64], queries: int, resampling: Resampling
+) -> dict[str, Any]:
+    right, pairs = np.bincount(group, hits, queries), np.bincount(group, minlength=queries)
+    return asdict(bootstrap(lambda counts: counts @ right / (counts @ pairs), queries, resampling))
 
 
 def _aurocs(

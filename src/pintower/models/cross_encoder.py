@@ -16,7 +16,7 @@ from pintower.errors import StudentError
 from pintower.models.backbones import find_backbone
 from pintower.models.optimization import autocast, training_device
 from pintower.models.scoring_head import LEVELS
-from pintower.text.rendering import Rendering, render_query
+from pintower.text.rendering import PIN_SOURCES, Rendering, render_query
 
 __all__ = ["CrossEncoder", "TeacherLayout", "build_cross_encoder", "fingerprint"]
 
@@ -155,6 +155,7 @@ def build_cross_encoder(
     max_length: int,
     bf16: bool,
     dropout: float | None = None,
+    pin_sources: tuple[str, ...] = PIN_SOURCES,
 ) -> CrossEncoder:
     """Return a cross-encoder with a new classification layer on a pretrained backbone.
 
@@ -164,6 +165,7 @@ def build_cross_encoder(
         max_length: tokens of query and pin together.
         bf16: run under bfloat16 autocast.
         dropout: while training; None keeps the backbone's own.
+        pin_sources: the pin's text sources, in order.
 
     Raises:
         StudentError: if the backbone cannot be found, cannot classify, has fewer layers, takes
@@ -196,7 +198,9 @@ def build_cross_encoder(
     return CrossEncoder(
         model=model.float().to(training_device()),
         tokenizer=tokenizer,
-        rendering=Rendering(query_max_tokens=max_length // 2, pin_max_tokens=max_length),
+        rendering=Rendering(
+            query_max_tokens=max_length // 2, pin_max_tokens=max_length, pin_sources=pin_sources
+        ),
         max_length=max_length,
         bf16=bf16,
     )

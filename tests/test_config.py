@@ -1,0 +1,26 @@
+from pathlib import Path
+
+import pytest
+
+from pintower.config import StudentConfig
+from pintower.errors import RecipeError
+from pintower.recipes import load_recipe
+
+
+def test_a_student_of_one_encoder_names_it_once() -> None:
+    config = StudentConfig(method="encoder", query_encoder="intfloat/e5-small-v2")
+    assert config.pin_encoder == "intfloat/e5-small-v2"
+    assert StudentConfig(method="encoder").pin_encoder == StudentConfig().query_encoder
+
+
+def test_pin_texts_are_cut_later_where_the_encoder_is_not_trained() -> None:
+    assert StudentConfig().pin_max_tokens == 64
+    assert StudentConfig(method="encoder").pin_max_tokens == 128
+    assert StudentConfig(method="encoder", pin_max_tokens=48).pin_max_tokens == 48
+
+
+def test_two_encoders_that_nothing_brings_together_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('name = "mine"\n[student]\nmethod = "encoder"\npin_encoder = "other"\n')
+    with pytest.raises(RecipeError, match="takes one encoder for both towers"):
+        load_recipe(path)
