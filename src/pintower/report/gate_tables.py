@@ -1,0 +1,172 @@
+"""Gates as tables: what has a limit, what must be zero, and what is only told."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pintower.gates import Gate, read_gates
+from pintower.report.names import plain
+from pintower.report.numbers import counted, number, significant
+
+__all__ = ["GateFile", "GateRow", "describe_gates", "share_of_limit"]
+
+_GRAPHS = {"query_encoder": "Query encoder", "pin_encoder": "Pin encoder", "scorer": "Scorer"}
+_OF_A_GRAPH = {
+    "contract": "mismatches with the contract",
+    "opset": "ONNX opset",
+    "ir_version": "ONNX IR version",
+    "file_size": "file size",
+    "max_abs": "largest difference from torch",
+    "min_cosine": "lowest cosine with torch",
+    "batch_min_cosine": "lowest cosine, in a batch against alone",
+    "invalid_rows": "faults with rows that are not finite",
+}
+_VERSIONS = (".opset", ".ir_version")
+"""Gates on a version: at its limit is as good as far from it."""
+
+_OF_THE_SERVER = {
+    "runtimes_agree": "Largest score difference between two ONNX Runtimes",
+    "runtimes_min_cosine": "Lowest cosine between two ONNX Runtimes",
+    "runtimes_flips": "Pairs of pins that two ONNX Runtimes order differently",
+    "tokenizer_golden_set": "Odd texts with token ids other than the tokenizer's own",
+    "served_errors": "Queries answered with an error",
+    "served_equals_offline": "Largest score difference from offline",
+    "served_equals_offline_mean": "Mean score difference from offline",
+    "served_probabilities_equal_offline": "Largest probability difference from offline",
+    "served_validity_equals_offline": "Pins called valid by one side only",
+    "cached_equals_first": "Pins scored differently the second time",
+    "query_embedding_equals_offline": "Largest difference of a query embedding from offline",
+    "unknown_ids": "Wrong answers to unknown pin ids",
+    "duplicate_ids": "Wrong answers to repeated pin ids",
+    "no_candidates": "Wrong answers to no candidates",
+    "odd_queries": "Wrong answers to odd queries",
+    "own_embeddings": "Wrong answers to a client's own embeddings",
+}
+
+
+@dataclass(frozen=True)
+class GateRow:
+    """One gate.
+
+    Attributes:
+        key: its name in ``gates.json``.
+        name: in words.
+        measured: with its unit.
+        allowed: the limit with its sign; empty for a figure that is only told.
+        used: share of the limit that is used up, 1 at the limit; None where no share makes sense.
+        passed: whether the release may go on.
+        over: what it was measured on.
+    """
+
+    key: str
+    name: str
+    measured: str
+    allowed: str
+    used: float | None
+    passed: bool
+    over: str
+
+
+@dataclass(frozen=True)
+class GateFile:
+    """One ``gates.json``.
+
+    Attributes:
+        title: what was measured.
+        limited: gates with a limit, failed ones first, limits on versions last.
+        zero: gates that allow nothing, failed ones first.
+        told: figures without a limit.
+    """
+
+    title: str
+    limited: Sequence[GateRow]
+    zero: Sequence[GateRow]
+    told: Sequence[GateRow]
+
+    @property
+    def decided(self) -> int:
+        """Gates that can stop a release."""
+        return len(self.limited) + len(self.zero)
+
+    @property
+    def failed(self) -> list[GateRow]:
+        """Gates that did."""
+        return [row for row in (*self.limited, *self.zero) if not row.passed]
+
+
+def describe_gates(title: str, path: Path) -> GateFile | None:
+    """Return a gates file's tables; None where nothing was measured.
+
+    Raises:
+        InputError: if the file holds something else.
+    """
+    if not path.is_file():
+        return None
+    gates = read_gates(path)
+    limited = [item for item in gates if item.allowed is not None]
+    return GateFile(
+        title=title,
+        limited=_rows(item for item in limited if item.allowed != 0),
+        zero=_rows(item for item in limited if item.allowed == 0),
+        told=_rows(item for item in gates if item.allowed is None),
+    )
+
+
+def share_of_limit(item: Gate) -> float | None:
+    """Return the share of a gate's limit that is used up: 0 is perfect, 1 is at the limit.
+
+    None where no share makes sense: without a limit, with a limit of 0, for a version.
+
+    Where higher is better the limit is a share of 1 (a cosine), so what counts is how much is
+    missing to 1.
+    """
+    if item.allowed is None or item.name.endswith(_VERSIONS):
+        return None
+    if item.better == "lower":
+        return item.measured / item.allowed if item.allowed > 0 else None
+    return (1 - item.measured) / (1 - item.allowed) if item.allowed < 1 else None
+
+
+def _rows(gates: Iterable[Gate]) -> list[GateRow]:
+    rows = [
+        GateRow(
+            key=item.name,
+            name=_name(item.name),
+            measured=_with_unit(item.measured, item.unit),
+            allowed="" if item.allowed is None else _limit(item.allowed, item.better),
+            used=share_of_limit(item),
+            passed=item.passed,
+            over=_over(item),
+        )
+        for item in gates
+    ]
+    return sorted(rows, key=lambda row: (row.passed, row.used is None))
+
+
+def _name(key: str) -> str:
+    graph, _, check = key.partition(".")
+    if graph in _GRAPHS and check:
+        return f"{_GRAPHS[graph]}: {_OF_A_GRAPH.get(check, plain(check).lower())}"
+    return _OF_THE_SERVER.get(key, plain(key))
+
+
+def _with_unit(value: float, unit: str) -> str:
+    shown = significant(value)
+    return f"{shown} {unit}" if unit == "MB" else shown
+
+
+def _limit(allowed: float, better: str) -> str:
+    return f"{'≤' if better == 'lower' else '≥'}\u00a0{significant(allowed)}"
+
+
+def _over(item: Gate) -> str:
+    """Return the sample's size, as far as the gate tells it."""
+    words = []
+    for key, value in item.detail.items():
+        if isinstance(value, int) and not isinstance(value, bool):
+            name = key.replace("_", " ")
+            one = re.sub("s$", "", re.sub("ies$", "y", name))
+            plural = name.endswith("s")
+            words.append(counted(value, one, name) if plural else f"{name} {number(value)}")
+    return ", ".join(words)

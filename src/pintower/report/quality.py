@@ -1,0 +1,173 @@
+"""What was measured on held-out queries: every model, the differences, the scores by level."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from pintower.report.names import measure_name, model_name
+from pintower.report.per_query import Standing, standing
+from pintower.report.scale import Scale, scale_over
+from pintower.report.slices import SliceRow, slice_rows
+
+__all__ = ["Bar", "Difference", "Quality", "describe_quality", "verdict_of"]
+
+_MAIN = "ndcg@20"
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One row of a plot of intervals.
+
+    Attributes:
+        name: beside the track.
+        value: the measured value, with its interval ``low`` to ``high``.
+        low: lower end.
+        high: upper end.
+        accent: whether it is what the page is about.
+    """
+
+    name: str
+    value: float
+    low: float
+    high: float
+    accent: bool
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One model against another, paired by query.
+
+    Attributes:
+        model: its name.
+        baseline: the other's name.
+        value: mean difference in nDCG@20, with its interval ``low`` to ``high``.
+        low: lower end.
+        high: upper end.
+        verdict: ``ahead``, ``behind`` or ``not told apart``.
+        queries: on how many the model is ahead, even, behind.
+    """
+
+    model: str
+    baseline: str
+    value: float
+    low: float
+    high: float
+    verdict: str
+    queries: Standing
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Everything the section shows.
+
+    Attributes:
+        queries: held out.
+        pairs: judged.
+        reason: why nothing was measured; empty where something was.
+        confidence: of the intervals.
+        measures: column titles.
+        rows: each model's name and its estimates, one a measure, None where there is none.
+        bars: nDCG@20 of each model.
+        scale: of the bars.
+        differences: between models.
+        levels: the student's scores of pins that people gave one level: level, pins and the 10th,
+            50th and 90th percentile.
+        slices: parts of the queries.
+        slice_scale: of the slices.
+        hidden_slices: how many of them are not shown.
+    """
+
+    queries: int
+    pairs: int
+    reason: str
+    confidence: float
+    measures: Sequence[str]
+    rows: Sequence[tuple[str, Sequence[Mapping[str, Any] | None]]]
+    bars: Sequence[Bar]
+    scale: Scale | None
+    differences: Sequence[Difference]
+    levels: Sequence[Mapping[str, Any]]
+    slices: Sequence[SliceRow]
+    slice_scale: Scale | None
+    hidden_slices: int
+
+
+def describe_quality(
+    metrics: Mapping[str, Any], predictions: pl.DataFrame, by_query: pl.DataFrame
+) -> Quality:
+    """Return what the section on quality shows.
+
+    Args:
+        metrics: ``evaluation/metrics.json``.
+        predictions: the judged pairs with every model's score.
+        by_query: their nDCG@20, as :func:`pintower.report.per_query.quality_by_query` gives it.
+    """
+    models = metrics["models"] if metrics["queries"] else {}
+    keys = metrics["measures"]
+    rows = [
+        (model_name(name), [_estimate(values.get(key)) for key in keys])
+        for name, values in models.items()
+    ]
+    bars = [
+        Bar(model_name(name), found["value"], found["low"], found["high"], name == "student")
+        for name, values in models.items()
+        if (found := _estimate(values.get(_MAIN)))
+    ]
+    shown, hidden = slice_rows(metrics.get("slices", []) if models else [])
+    ends = [end for row in shown for end in (row.low, row.high, row.baseline) if end is not None]
+    return Quality(
+        queries=metrics["queries"],
+        pairs=metrics["pairs"],
+        reason="" if models else metrics.get("reason", "there are no judged pairs"),
+        confidence=metrics["confidence"],
+        measures=_titles(keys),
+        rows=rows,
+        bars=bars,
+        scale=scale_over(end for bar in bars for end in (bar.low, bar.high)) if bars else None,
+        differences=[
+            _difference(row, by_query) for row in (metrics.get("differences", []) if models else [])
+        ],
+        levels=_levels(predictions) if models else [],
+        slices=shown,
+        slice_scale=scale_over(ends) if ends else None,
+        hidden_slices=hidden,
+    )
+
+
+def verdict_of(low: float, high: float) -> str:
+    """Return what an interval of a difference says."""
+    return "ahead" if low > 0 else "behind" if high < 0 else "not told apart"
+
+
+def _titles(keys: Sequence[str]) -> list[str]:
+    """Return the measures' names; an area under the curve that is alone needs no level."""
+    alone = sum(key.startswith("auroc_") for key in keys) == 1
+    return ["AUROC" if alone and key.startswith("auroc_") else measure_name(key) for key in keys]
+
+
+def _estimate(values: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    return values if values and values["value"] is not None else None
+
+
+def _difference(row: Mapping[str, Any], by_query: pl.DataFrame) -> Difference:
+    return Difference(
+        model=model_name(row["model"]),
+        baseline=model_name(row["baseline"]),
+        value=row["value"],
+        low=row["low"],
+        high=row["high"],
+        verdict=verdict_of(row["low"], row["high"]),
+        queries=standing(by_query, row["model"], row["baseline"]),
+    )
+
+
+def _levels(predictions: pl.DataFrame) -> list[dict[str, Any]]:
+    score = pl.col("student")
+    found = predictions.group_by("level").agg(
+        pl.len().alias("pins"),
+        *(score.quantile(share, "linear").alias(name) for name, share in
+          (("low", 0.1), ("middle", 0.5), ("high", 0.9))),
+    )  # fmt: skip
+    return found.sort("level", descending=True).to_dicts()

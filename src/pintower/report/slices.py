@@ -1,0 +1,85 @@
+"""The student and its baseline on parts of the held-out queries."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pintower.report.names import plain
+
+__all__ = ["SliceRow", "slice_rows"]
+
+_MOST = 6
+"""Slices of one kind that are shown; a catalogue may have dozens of languages."""
+
+_KINDS = {
+    "query_length": "Query length",
+    "frequency": "Frequency in the log (the head makes up half of it)",
+    "language": "Language",
+}
+_LABELS = {
+    ("query_length", "1"): "1 word",
+    ("query_length", "2-3"): "2 to 3 words",
+    ("query_length", "4+"): "4 or more",
+    ("frequency", "head"): "Head",
+    ("frequency", "tail"): "Tail",
+}
+
+
+@dataclass(frozen=True)
+class SliceRow:
+    """One slice.
+
+    Attributes:
+        kind: what it is a slice by; empty where the row above says so already.
+        name: of the slice.
+        queries: in it.
+        value: the student's nDCG@20, with its interval ``low`` to ``high``.
+        low: lower end.
+        high: upper end.
+        baseline: BM25's; None where it was not measured.
+    """
+
+    kind: str
+    name: str
+    queries: int
+    value: float
+    low: float
+    high: float
+    baseline: float | None
+
+
+def slice_rows(slices: Iterable[Mapping[str, Any]]) -> tuple[list[SliceRow], int]:
+    """Return the slices to show, the largest of each kind, and how many are left out.
+
+    Args:
+        slices: as in ``metrics.json``.
+    """
+    by_kind: dict[str, list[Mapping[str, Any]]] = {}
+    for part in slices:
+        by_kind.setdefault(part["by"], []).append(part)
+    rows, hidden = [], 0
+    for kind in sorted(by_kind, key=lambda kind: [*_KINDS, kind].index(kind)):
+        parts = by_kind[kind]
+        kept = sorted(parts, key=lambda part: -part["queries"])[:_MOST]
+        hidden += len(parts) - len(kept)
+        if kind != "language":  # lengths have an order of their own
+            kept.sort(key=lambda part: parts.index(part))
+        title = _KINDS.get(kind, plain(kind))
+        for part in kept:
+            rows.append(_row(part, title))
+            title = ""
+    return rows, hidden
+
+
+def _row(part: Mapping[str, Any], kind: str) -> SliceRow:
+    student = part["models"]["student"]["ndcg@20"]
+    baseline = part["models"].get("bm25", {}).get("ndcg@20")
+    return SliceRow(
+        kind=kind,
+        name=_LABELS.get((part["by"], part["slice"]), part["slice"]),
+        queries=part["queries"],
+        value=student["value"],
+        low=student["low"],
+        high=student["high"],
+        baseline=baseline["value"] if baseline else None,
+    )

@@ -1,0 +1,63 @@
+import math
+from pathlib import Path
+
+import pytest
+
+from pintower.gates import Gate, gate, write_gates
+from pintower.report.gate_tables import GateFile, describe_gates, share_of_limit
+
+
+def described(folder: Path, *gates: Gate) -> GateFile:
+    write_gates(folder / "gates.json", gates, {})
+    found = describe_gates("Graphs", folder / "gates.json")
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("item", "share"),
+    [(gate("scorer.max_abs", 2e-6, 1e-4), 0.02),
+     (gate("encoder.min_cosine", 0.99, 0.95, better="higher"), 0.2),
+     (gate("encoder.min_cosine", 0.90, 0.95, better="higher"), 2.0),
+     (gate("served_errors", 0, 0), None),
+     (gate("scorer.opset", 17, 21), None),
+     (gate("speed", 90, 50, better="higher"), None),
+     (gate("scorer.file_size", 3), None)],
+)  # fmt: skip
+def test_the_share_of_a_limit_is_how_much_of_it_is_used_up(item: Gate, share: float | None) -> None:
+    found = share_of_limit(item)
+    assert found == (None if share is None else pytest.approx(share))
+
+
+def test_gates_are_told_apart_by_what_they_allow(tmp_path: Path) -> None:
+    file = described(
+        tmp_path,
+        gate("scorer.opset", 17, 21),
+        gate("scorer.max_abs", 2e-6, 1e-4, detail={"pairs": 1000, "queries": 1, "mean": 0.1}),
+        gate("served_errors", 0, 0, unit="queries"),
+        gate("scorer.file_size", 12.5, unit="MB"),
+    )
+    assert [row.name for row in file.limited] == [
+        "Scorer: largest difference from torch", "Scorer: ONNX opset"
+    ]  # fmt: skip
+    assert file.limited[0].over == "1,000 pairs, 1 query"
+    assert file.limited[0].allowed == "≤\u00a01.0\u00a0×\u00a010⁻⁴"
+    assert [row.name for row in file.zero] == ["Queries answered with an error"]
+    assert [(row.measured, row.allowed) for row in file.told] == [("12.5 MB", "")]
+    assert (file.decided, file.failed) == (3, [])
+
+
+def test_failed_gates_come_first_even_where_nothing_was_measured(tmp_path: Path) -> None:
+    file = described(
+        tmp_path,
+        gate("runtimes_agree", 0.1, 1.0),
+        gate("something.new", math.nan, 1.0),
+        gate("served_errors", 3, 0),
+    )
+    assert [row.name for row in file.limited][0] == "Something new"
+    assert [row.key for row in file.failed] == ["something.new", "served_errors"]
+    assert file.limited[0].measured == "–"
+
+
+def test_gates_that_were_not_measured_are_no_table(tmp_path: Path) -> None:
+    assert describe_gates("Served", tmp_path / "gates.json") is None
