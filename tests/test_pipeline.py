@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from pintower.artifacts import read_manifest
-from pintower.config import DataConfig, LabelsConfig, Recipe, TeacherConfig
+from pintower.config import DataConfig, LabelsConfig, Recipe, StudentConfig, TeacherConfig
 from pintower.errors import InputError, RecipeError, SetupError
 from pintower.pipeline import STAGES, Outcome, Stage, _lock, run_stages, select_stages
 from tests import counting_stage
@@ -79,12 +79,54 @@ def test_two_runs_in_one_folder_are_refused(tmp_path: Path) -> None:
         run_stages(CHAIN, RECIPE, tmp_path)
 
 
+def names(stages: list[Stage]) -> list[str]:
+    return [stage.name for stage in stages]
+
+
 def test_stages_are_selected_by_name() -> None:
-    assert [stage.name for stage in select_stages("labels")] == ["data", "teacher", "labels"]
+    assert names(select_stages(RECIPE, "labels")) == ["data", "teacher", "labels"]
+    assert names(select_stages(RECIPE)) == names(list(STAGES))
     with pytest.raises(RecipeError, match="Unknown stage 'pin'; allowed: data, teacher"):
-        select_stages("pin")
+        select_stages(RECIPE, "pin")
     with pytest.raises(RecipeError, match="comes after"):
-        select_stages("data", "pins")
+        select_stages(RECIPE, "data", "pins")
+
+
+ADOPTING = Recipe(name="test", student=StudentConfig(method="encoder"))
+
+
+def test_a_recipe_that_takes_an_encoder_as_it_is_has_no_teacher_and_no_labels() -> None:
+    assert names(select_stages(ADOPTING, "evaluation")) == ["data", "student", "evaluation"]
+    left = [stage.name for stage in STAGES if stage not in select_stages(ADOPTING)]
+    assert left == ["teacher", "labels"]
+
+
+@pytest.mark.parametrize(
+    ("until", "start"), [("labels", None), (None, "teacher"), ("student", "labels")]
+)
+def test_a_stage_that_the_recipe_leaves_out_is_refused_with_the_reason(
+    until: str | None, start: str | None
+) -> None:
+    with pytest.raises(RecipeError, match=r"nothing is distilled\. Its stages: data, student, "):
+        select_stages(ADOPTING, until, start)
+
+
+def test_a_recipe_that_ends_with_a_stage_it_leaves_out_is_refused() -> None:
+    recipe = ADOPTING.model_copy(update={"until": "labels"})
+    with pytest.raises(RecipeError, match="has no stage 'labels'"):
+        select_stages(recipe)
+
+
+def test_a_teacher_of_an_earlier_run_is_no_input_of_a_run_without_one(tmp_path: Path) -> None:
+    chain = (
+        Stage("teacher", "tests.counting_stage", ()),
+        Stage("evaluation", "tests.counting_stage", ("teacher",)),
+    )
+    made = tmp_path / "evaluation" / "out.txt"
+    run_stages(chain, RECIPE, tmp_path)
+    assert made.read_text() == "xx"
+    run_stages(chain[1:], ADOPTING, tmp_path)
+    assert made.read_text() == "x"
 
 
 def test_every_stage_reads_only_stages_before_it() -> None:

@@ -1,4 +1,4 @@
-"""Measure teacher, student and two baselines on the judgments of held-out queries."""
+"""Measure student, teacher and two baselines on the judgments of held-out queries."""
 
 import logging
 from collections.abc import Mapping
@@ -16,14 +16,14 @@ from pintower.data.splits import normal_forms
 from pintower.data.tables import JUDGMENTS, PINS, QUERY_LOG, read_table
 from pintower.metrics.bootstrap import Resampling
 from pintower.metrics.classification import predicted_levels
-from pintower.metrics.comparison import compare, differences, slices
+from pintower.metrics.comparison import compare, differences, measures_for, slices
 from pintower.models.cross_encoder import CrossEncoder
-from pintower.models.pairs import Pairs, number_pairs, pair_match_features
+from pintower.models.pairs import Pairs, bm25_scores, number_pairs, pair_match_features
 from pintower.models.pin_inputs import pin_texts
 from pintower.models.scoring_head import LEVELS
 from pintower.models.student import Student, load_student
 from pintower.models.untuned import untuned_embeddings
-from pintower.text.rendering import render_query
+from pintower.text.rendering import Rendering, render_query
 from pintower.text.terms import terms
 
 __all__ = ["run"]
@@ -34,6 +34,9 @@ _MODELS = ("teacher", "student", "bm25", "cosine")
 _COMPARED = (("student", "bm25"), ("student", "cosine"), ("teacher", "student"))
 _TRAINING = "training.json"
 _BATCH = 128
+_Embeddings = tuple[NDArray[np.float32], NDArray[np.float32]]
+"""Of a set of pairs: the distinct queries' FP32 [Q, D] and the distinct pins' FP32 [P, D]."""
+
 _HEAD = 0.5
 """Share of the logged requests that the head queries, the most frequent ones, make up."""
 
@@ -43,7 +46,7 @@ def run(config: EvaluationConfig, inputs: Mapping[str, Path], folder: Path) -> d
 
     Args:
         config: the recipe's section.
-        inputs: ``data``, ``teacher`` and ``student``.
+        inputs: ``data``, ``student`` and, where the run has one, ``teacher``.
         folder: to write into.
 
     Returns:
@@ -53,13 +56,15 @@ def run(config: EvaluationConfig, inputs: Mapping[str, Path], folder: Path) -> d
         StudentError: if teacher or student cannot be loaded.
     """
     pins = read_table(inputs["data"], PINS)
-    judgments = read_table(inputs["data"], JUDGMENTS).filter(pl.col("split") == "test")
+    judged = read_table(inputs["data"], JUDGMENTS)
+    measures = measures_for(judged["level"])
+    judgments = judged.filter(pl.col("split") == "test")
     resampling = Resampling(config.bootstrap, config.confidence, config.seed)
     predictions = _predict(judgments, pins, inputs)
     predictions.write_parquet(folder / "predictions.parquet")
     models = [name for name in _MODELS if name in predictions.columns]
     compared = [pair for pair in _COMPARED if set(pair) <= set(models)]
-    metrics = compare(predictions, models, resampling)
+    metrics = compare(predictions, models, measures, resampling)
     metrics["confidence"] = config.confidence
     if predictions.is_empty():
         logger.warning("no test judgments: nothing was measured")
@@ -68,7 +73,7 @@ def run(config: EvaluationConfig, inputs: Mapping[str, Path], folder: Path) -> d
         return {"queries": 0, "pairs": 0}
     metrics["differences"] = differences(predictions, compared, resampling)
     by = _slices(judgments, read_table(inputs["data"], QUERY_LOG))
-    metrics["slices"] = slices(predictions, by, models, resampling)
+    metrics["slices"] = slices(predictions, by, models, measures, resampling)
     write_json(folder / "metrics.json", metrics)
     _warn_if_behind(metrics)
     ndcg = {f"{name}_ndcg": metrics["models"][name]["ndcg@20"]["value"] for name in models}
@@ -96,17 +101,20 @@ def _predict(
     queries, pin_ids = table["query"].to_list(), table["pin_id"].to_list()
     pairs = number_pairs(queries, pin_ids, pins)
     student = load_student(inputs["student"])
+    embeddings = student.embed_queries(pairs.queries), student.embed_pins(pairs.pins)
+    asked = {"student": _ask_student(student, pairs, embeddings)}
+    if "teacher" in inputs:
+        asked["teacher"] = _ask_teacher(CrossEncoder.load(inputs["teacher"]), pairs)
     columns: dict[str, NDArray[Any]] = {}
-    for name, probabilities in (
-        ("teacher", _ask_teacher(CrossEncoder.load(inputs["teacher"]), pairs)),
-        ("student", _ask_student(student, pairs)),
-    ):
+    for name, probabilities in asked.items():
         columns[name] = probabilities @ np.arange(1, LEVELS + 1, dtype=np.float32)
         columns[f"{name}_level"] = predicted_levels(probabilities)
-    columns["bm25"] = _bm25(CandidateIndex.build(pins), pairs)
+    columns["bm25"] = bm25_scores(CandidateIndex.build(pins), pairs)
     if (inputs["student"] / _TRAINING).is_file():
-        backbone = read_json(inputs["student"] / _TRAINING)["query_encoder"]
-        columns["cosine"] = _cosine(backbone, student, pairs)
+        training = read_json(inputs["student"] / _TRAINING)
+        if training.get("method") != "encoder":  # whose towers are the untuned encoder
+            embeddings = _untuned(training, student.rendering, pairs)
+        columns["cosine"] = _cosine(*embeddings, pairs)
     return table.with_columns(pl.Series(name, values) for name, values in columns.items())
 
 
@@ -116,27 +124,25 @@ def _ask_teacher(teacher: CrossEncoder, pairs: Pairs) -> NDArray[np.float32]:
     return teacher.probabilities(queries, [texts[pin] for pin in pairs.pin], _BATCH)
 
 
-def _ask_student(student: Student, pairs: Pairs) -> NDArray[np.float32]:
-    queries, pins = student.embed_queries(pairs.queries), student.embed_pins(pairs.pins)
+def _ask_student(student: Student, pairs: Pairs, embeddings: _Embeddings) -> NDArray[np.float32]:
+    queries, pins = embeddings
     matches = pair_match_features(pairs, student.statistics)
     return student.score(queries[pairs.query], pins[pairs.pin], matches)
 
 
-def _bm25(index: CandidateIndex, pairs: Pairs) -> NDArray[np.float32]:
-    pin_ids = pairs.pins["pin_id"].to_list()
-    scores = np.zeros(len(pairs.query), dtype=np.float32)
-    for number, query in enumerate(pairs.queries):
-        rows = np.flatnonzero(pairs.query == number)
-        scores[rows] = index.scores(query, [pin_ids[pin] for pin in pairs.pin[rows]])
-    return scores
-
-
-def _cosine(backbone: str, student: Student, pairs: Pairs) -> NDArray[np.float32]:
-    rules = student.rendering
-    rendered = [render_query(query, rules) for query in pairs.queries]
-    queries = untuned_embeddings(backbone, rendered, rules.query_max_tokens)
+def _untuned(training: Mapping[str, Any], rules: Rendering, pairs: Pairs) -> _Embeddings:
+    backbone, pooling = training["query_encoder"], training.get("pooling")
+    queries = [render_query(query, rules) for query in pairs.queries]
     texts = pin_texts(pairs.pins, rules)
-    pins = untuned_embeddings(backbone, texts, rules.pin_max_tokens)
+    return (
+        untuned_embeddings(backbone, queries, rules.query_max_tokens, pooling),
+        untuned_embeddings(backbone, texts, rules.pin_max_tokens, pooling),
+    )
+
+
+def _cosine(
+    queries: NDArray[np.float32], pins: NDArray[np.float32], pairs: Pairs
+) -> NDArray[np.float32]:
     cosines: NDArray[np.float32] = np.einsum(
         "nd,nd->n", queries[pairs.query], pins[pairs.pin], dtype=np.float32
     )
@@ -144,16 +150,18 @@ def _cosine(backbone: str, student: Student, pairs: Pairs) -> NDArray[np.float32
 
 
 def _slices(judgments: pl.DataFrame, query_log: pl.DataFrame) -> dict[str, NDArray[np.str_]]:
-    """Return the slices each judgment is in: language, query length, head or tail of the log."""
+    """Return the slices each judgment is in: language, query length, head or tail of the log.
+
+    Where no judgment names a language there is none to slice by, and a log in which no query comes
+    twice has neither head nor tail.
+    """
     queries = judgments["query"].to_list()
-    languages = judgments["language"].fill_null("unknown").to_list()
-    by = {
-        "language": np.array(languages),
-        "query_length": np.array([_length(query) for query in queries]),
-    }
-    if len(query_log):
-        forms = normal_forms([*query_log["query"].unique(), *queries])
-        logged = query_log["query"].replace_strict(forms).value_counts().sort("count", "query")
+    by = {"query_length": np.array([_length(query) for query in queries])}
+    if judgments["language"].is_not_null().any():
+        by["language"] = np.array(judgments["language"].fill_null("unknown").to_list())
+    forms = normal_forms([*query_log["query"].unique(), *queries])
+    logged = query_log["query"].replace_strict(forms).value_counts().sort("count", "query")
+    if (logged["count"] > 1).any():
         before = logged["count"][::-1].cum_sum() - logged["count"][::-1]
         head = set(logged["query"][::-1].filter(before < _HEAD * len(query_log)))
         by["frequency"] = np.array(

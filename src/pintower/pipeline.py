@@ -16,12 +16,21 @@ from pathlib import Path
 from typing import Any
 
 from pintower import __version__
-from pintower.artifacts import Manifest, hash_files, hash_json, read_manifest, write_folder
+from pintower.artifacts import hash_files, hash_json, read_manifest, write_folder
 from pintower.assets import asset
 from pintower.config import Recipe
 from pintower.errors import InputError, RecipeError, SetupError
 
-__all__ = ["BUILD", "STAGES", "Outcome", "Stage", "run_stages", "select_stages"]
+__all__ = [
+    "BUILD",
+    "STAGES",
+    "Outcome",
+    "Stage",
+    "require_own",
+    "run_stages",
+    "select_stages",
+    "stages_of",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -70,6 +79,9 @@ STAGES = (
     ),
 )  # fmt: skip
 
+_DISTILLATION = ("teacher", "labels")
+"""The stages that only a student distilled from a teacher needs."""
+
 BUILD = ("data", "export", "pins", "repository")
 """The stages that turn a finished student into a model repository."""
 
@@ -91,19 +103,39 @@ class Outcome:
     info: Mapping[str, Any]
 
 
-def select_stages(until: str, start: str | None = None) -> list[Stage]:
-    """Return the stages of a run up to ``until``, all those before ``start`` included.
+def stages_of(recipe: Recipe) -> list[Stage]:
+    """Return the stages a recipe has: teacher and labels only where it distils its student."""
+    left_out = _DISTILLATION if recipe.student.method == "encoder" else ()
+    return [stage for stage in STAGES if stage.name not in left_out]
+
+
+def select_stages(
+    recipe: Recipe, until: str | None = None, start: str | None = None
+) -> list[Stage]:
+    """Return the stages of a run, all those before ``start`` included.
+
+    Args:
+        recipe: says which stages there are.
+        until: the last one; None takes the recipe's.
+        start: one that has to be among them.
 
     Raises:
-        RecipeError: if a name is unknown or ``start`` comes after ``until``.
+        RecipeError: if a name is none of the recipe's stages or ``start`` comes after ``until``.
     """
-    names = [stage.name for stage in STAGES]
+    until = until or recipe.until
+    stages = stages_of(recipe)
+    names = [stage.name for stage in stages]
     for name in (until, start):
+        if name in _DISTILLATION and name not in names:
+            raise RecipeError(
+                f"The recipe {recipe.name!r} has no stage {name!r}: with student.method "
+                f"{recipe.student.method!r} nothing is distilled. Its stages: {', '.join(names)}."
+            )
         if name is not None and name not in names:
             raise RecipeError(f"Unknown stage {name!r}; allowed: {', '.join(names)}.")
     if start is not None and names.index(start) > names.index(until):
         raise RecipeError(f"--from {start} comes after the last stage of the run, {until}.")
-    return list(STAGES[: names.index(until) + 1])
+    return stages[: names.index(until) + 1]
 
 
 def run_stages(
@@ -163,7 +195,8 @@ def _run_stage(
         }
     )
     manifest = read_manifest(folder)
-    _require_own(folder, stage, section, manifest)
+    _require_apart(folder, stage, section)
+    require_own(folder, stage.name)
     ran = force or manifest is None or manifest.key != key
     if ran:
         logger.info("%s: running", stage.name)
@@ -197,22 +230,29 @@ def _config(section: Any) -> dict[str, Any]:
     return values
 
 
-def _require_own(folder: Path, stage: Stage, section: Any, manifest: Manifest | None) -> None:
-    """Refuse to put a stage's folder in the place of a folder that this stage did not make."""
+def _require_apart(folder: Path, stage: Stage, section: Any) -> None:
+    """Refuse to write a stage's folder where the dataset lies."""
     given = getattr(section, "path", None)
     if given is not None and folder.resolve() in (given.resolve(), *given.resolve().parents):
         raise InputError(
             f"The dataset folder {given} lies where the run writes its {stage.name} folder. Give "
             "another --workdir."
         )
-    if (
-        folder.is_dir()
-        and any(folder.iterdir())
-        and (manifest is None or manifest.stage != stage.name)
-    ):
+
+
+def require_own(folder: Path, stage: str) -> None:
+    """Refuse to put a stage's folder in the place of one that this stage did not make.
+
+    Raises:
+        InputError: if the folder holds files and no manifest of the stage.
+    """
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return
+    manifest = read_manifest(folder)
+    if manifest is None or manifest.stage != stage:
         raise InputError(
-            f"{folder} holds files that pintower did not make, and the {stage.name} stage would "
-            "replace them. Move them, or give another work folder."
+            f"{folder} holds files that pintower did not make, and the {stage} stage would "
+            "replace them. Move them, or give another folder."
         )
 
 

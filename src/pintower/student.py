@@ -1,7 +1,9 @@
-"""Distil the teacher's soft labels into two towers and a scoring head: the student.
+"""The student: two towers and a scoring head.
 
 Query and pin are embedded apart, so that pins can be embedded long before the query comes; the
-scoring head learns the teacher's five probabilities from both embeddings and the match features.
+scoring head learns five level probabilities from both embeddings and the match features. Towers and
+head are distilled from the teacher's soft labels; or both towers are one encoder as it is, and only
+the head is fitted.
 """
 
 import logging
@@ -11,20 +13,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 import torch
 from sentence_transformers import SentenceTransformer
 
 from pintower.artifacts import read_json, write_json
 from pintower.config import StudentConfig
-from pintower.data.tables import DATASET, JUDGMENTS, MATCH_STATISTICS, PINS, read_table
-from pintower.errors import DatasetError
+from pintower.data.tables import DATASET, MATCH_STATISTICS
+from pintower.models.adoption import adopt
 from pintower.models.distillation import Examples, Learner, distil
 from pintower.models.encoders import build_encoder, feature_columns, save_encoder, train_last_layers
 from pintower.models.optimization import training_device
-from pintower.models.pairs import number_pairs, pair_match_features
 from pintower.models.pin_inputs import feature_matrix, pin_texts
-from pintower.models.scoring_head import LEVELS, ScoringHead
+from pintower.models.pretrained import chosen_prefixes
+from pintower.models.scoring_head import ScoringHead
+from pintower.models.soft_labels import read_examples
 from pintower.models.student import StudentLayout
 from pintower.models.tokenization import load_tokenizer
 from pintower.models.towers import Texts, pool_all, start_together
@@ -35,27 +37,33 @@ __all__ = ["run"]
 
 logger = logging.getLogger(__name__)
 
-_PROBABILITIES = [f"p{level}" for level in range(1, LEVELS + 1)]
 _CURVE_POINTS = 100
 _SAMPLE = 2_000
 """Pins that decide the axes both projections start from, where not all are read beforehand."""
 
 
 def run(config: StudentConfig, inputs: Mapping[str, Path], folder: Path) -> dict[str, Any]:
-    """Train the student; write a student folder and ``training.json``.
+    """Make the student; write a student folder and ``training.json``.
 
     Args:
-        config: the recipe's section.
-        inputs: ``data`` and ``labels``.
+        config: the recipe's section; its method says how.
+        inputs: ``data``, and to distil ``labels``.
         folder: to write into.
 
     Returns:
-        Pairs, steps and the last loss.
+        Pairs, steps and the last loss; or pairs, queries and which scoring head was taken.
 
     Raises:
-        DatasetError: if there are no labels.
+        DatasetError: if there are no labels, or too little text to tell levels from.
         StudentError: if an encoder cannot be used.
     """
+    if config.method == "encoder":
+        adopted = adopt(config, inputs["data"], folder)
+        return {key: adopted[key] for key in ("pairs", "queries", "head")}
+    return _distil(config, inputs, folder)
+
+
+def _distil(config: StudentConfig, inputs: Mapping[str, Path], folder: Path) -> dict[str, Any]:
     started = time.monotonic()
     data = inputs["data"]
     layout = StudentLayout(folder)
@@ -63,9 +71,7 @@ def run(config: StudentConfig, inputs: Mapping[str, Path], folder: Path) -> dict
     columns = read_json(data / DATASET)["feature_columns"]
     query_encoder, pin_encoder = _build_towers(config, columns)
     head = ScoringHead(config.width, FEATURES, config.hidden)
-    rendering = Rendering(
-        query_max_tokens=config.query_max_tokens, pin_max_tokens=config.pin_max_tokens
-    )
+    rendering = _rendering(config)
     rendering.save(layout.text)
     statistics = MatchStatistics.load(data / MATCH_STATISTICS)
     statistics.save(layout.match_stats)
@@ -74,7 +80,7 @@ def run(config: StudentConfig, inputs: Mapping[str, Path], folder: Path) -> dict
     save_encoder(pin_encoder, layout.pin_encoder)
 
     device = training_device()
-    examples = _examples(config, inputs, statistics, device)
+    examples = read_examples(config, inputs, statistics, device)
     head.standardize(examples.match_features.cpu())
     learner = _learner(
         config, layout, rendering, examples, (query_encoder, pin_encoder, head), device
@@ -87,6 +93,7 @@ def run(config: StudentConfig, inputs: Mapping[str, Path], folder: Path) -> dict
     training: dict[str, Any] = {
         "query_encoder": config.query_encoder,
         "pin_encoder": config.pin_encoder,
+        "pooling": config.pooling,
         "pairs": len(examples.targets),
         "queries": len(examples.pairs.queries),
         "pins": len(examples.pairs.pins),
@@ -101,50 +108,25 @@ def run(config: StudentConfig, inputs: Mapping[str, Path], folder: Path) -> dict
 def _build_towers(
     config: StudentConfig, columns: Sequence[dict[str, Any]]
 ) -> tuple[SentenceTransformer, SentenceTransformer]:
-    query_encoder = build_encoder(
-        config.query_encoder, width=config.width, layers=config.query_layers
-    )
+    shared: dict[str, Any] = {"width": config.width, "pooling": config.pooling}
+    query_encoder = build_encoder(config.query_encoder, layers=config.query_layers, **shared)
     pin_encoder = build_encoder(
-        config.pin_encoder, width=config.width, layers=config.pin_layers, columns=columns
+        config.pin_encoder, layers=config.pin_layers, columns=columns, **shared
     )
     train_last_layers(query_encoder, config.query_trainable_layers)
     train_last_layers(pin_encoder, config.pin_trainable_layers)
     return query_encoder, pin_encoder
 
 
-def _examples(
-    config: StudentConfig,
-    inputs: Mapping[str, Path],
-    statistics: MatchStatistics,
-    device: torch.device,
-) -> Examples:
-    """Return the soft labels and, ``human_share`` as many, human training judgments."""
-    labels = _read_labels(inputs["labels"])
-    judgments = read_table(inputs["data"], JUDGMENTS).filter(pl.col("split") == "train")
-    wanted = round(config.human_share * len(labels)) if len(judgments) else 0
-    random = np.random.default_rng(config.seed)
-    rounds = -(-wanted // max(1, len(judgments)))
-    rows = [random.permutation(len(judgments)) for _ in range(rounds)]
-    human = judgments[np.concatenate(rows)[:wanted]] if rows else judgments.clear()
-    levels = torch.from_numpy(human["level"].to_numpy().astype(np.int64))
-    both = pl.concat([table.select("query", "pin_id") for table in (labels, human)])
-    queries, pin_ids = both["query"].to_list(), both["pin_id"].to_list()
-    pairs = number_pairs(queries, pin_ids, read_table(inputs["data"], PINS))
-    soft = torch.from_numpy(labels.select(_PROBABILITIES).to_numpy().copy())
-    hard = torch.nn.functional.one_hot(levels - 1, LEVELS).float()
-    return Examples(
-        pairs=pairs,
-        match_features=torch.from_numpy(pair_match_features(pairs, statistics)).to(device),
-        targets=torch.cat([soft, hard]).to(device),
+def _rendering(config: StudentConfig) -> Rendering:
+    query_prefix, pin_prefix = chosen_prefixes(config)
+    return Rendering(
+        query_prefix=query_prefix,
+        pin_prefix=pin_prefix,
+        query_max_tokens=config.query_max_tokens,
+        pin_max_tokens=config.pin_max_tokens,
+        pin_sources=config.pin_sources,
     )
-
-
-def _read_labels(folder: Path) -> pl.DataFrame:
-    shards = sorted(folder.glob("labels-*.parquet"))
-    labels = pl.concat([pl.read_parquet(shard) for shard in shards]) if shards else pl.DataFrame()
-    if labels.is_empty():
-        raise DatasetError(f"{folder} holds no labels; run the labels stage first.")
-    return labels
 
 
 def _learner(

@@ -25,6 +25,10 @@ def pintower(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         (["run"], "Missing argument"),
         (["run", "smoke", "--set", "export.target=gpu"], "Unknown target 'gpu'; allowed: cpu-"),
         (["serve", "nowhere", "--http-port", "99999"], "less than or equal to 65535"),
+        (["student", "from-encoder", "no/where"], "encoder 'no/where' cannot be found"),
+        (["student", "from-encoder"], "Missing argument"),
+        (["student", "from-encoder", "x", "--pooling", "max"], "'max' is not one of"),
+        (["run", "smoke", "--set", "student.method=encoder", "--from", "labels"], "no stage"),
         (["frobnicate"], "No such command"),
     ],
 )

@@ -116,3 +116,23 @@ def test_student_refuses_to_train_without_labels(
     empty.mkdir()
     with pytest.raises(DatasetError, match="no labels"):
         run(student_config, {"data": data, "labels": empty}, tmp_path)
+
+
+def test_prefixes_and_pooling_reach_a_distilled_student(
+    data: Path, labels: Path, tmp_path: Path, student_config: StudentConfig
+) -> None:
+    changes = {"query_prefix": "query: ", "pin_prefix": "passage: ", "pooling": "cls", "epochs": 1}
+    run(student_config.model_copy(update=changes), {"data": data, "labels": labels}, tmp_path)
+    student = load_student(tmp_path)
+    assert student.rendering.query_prefix == "query: "
+    assert student.rendering.pin_prefix == "passage: "
+    assert student.query_encoder[1].pooling_mode == "cls"
+
+
+def test_student_of_an_encoder_needs_no_labels(
+    data: Path, tiny_backbone: Path, tmp_path: Path
+) -> None:
+    config = StudentConfig(method="encoder", query_encoder=str(tiny_backbone))
+    info = run(config, {"data": data}, tmp_path)
+    assert info == {"pairs": 0, "queries": 0, "head": "cosine"}  # three judged training queries
+    assert load_student(tmp_path).head.width == 32

@@ -19,6 +19,7 @@ from pintower.cli.inspect import check, doctor
 from pintower.cli.output import fail, set_up_logging, stdout, take_interrupts
 from pintower.cli.run import run
 from pintower.cli.serve import bench, query, serve
+from pintower.cli.student import student
 from pintower.errors import PintowerError
 from pintower.progress import listening
 
@@ -54,6 +55,7 @@ def _options(
 
 for command in (run, build, serve, query, bench, check, doctor):
     app.command()(command)
+app.add_typer(student, name="student")
 
 
 def main() -> NoReturn:

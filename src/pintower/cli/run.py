@@ -45,7 +45,7 @@ def run(
         print_json(loaded.model_dump(mode="json"))
         return
     folder = workdir or Path("artifacts") / loaded.name
-    stages = select_stages(until or loaded.until, start)
+    stages = select_stages(loaded, until, start)
     outcomes = run_stages(stages, loaded, folder, force_from=start)
     print_outcomes(outcomes, folder, as_json=as_json)
 

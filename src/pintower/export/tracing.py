@@ -32,13 +32,16 @@ class _ContractInputs(DummyInputGenerator):  # type: ignore[misc]
     def supports_input(self, input_name: str) -> bool:
         return input_name in self.tensors
 
-    def generate(self, input_name: str, *_: Any, **__: Any) -> torch.Tensor:
+    def generate(self, input_name: str, framework: str = "pt", **_: Any) -> Any:
         tensor = self.tensors[input_name]
         shape = [dim if isinstance(dim, int) else _AXIS_SIZES[dim] for dim in tensor.shape]
         dtype = _TORCH_TYPES[tensor.dtype]
         if dtype is torch.int64:
-            return torch.ones(shape, dtype=dtype)
-        return torch.rand(shape, generator=torch.Generator().manual_seed(0))
+            values = torch.ones(shape, dtype=dtype)
+        else:
+            values = torch.rand(shape, generator=torch.Generator().manual_seed(0))
+        # optimum asks for arrays where it runs the file to learn a width that tracing left open.
+        return values.numpy() if framework == "np" else values
 
 
 class _ContractOnnxConfig(TextEncoderOnnxConfig):  # type: ignore[misc]
@@ -72,6 +75,8 @@ def trace(graph: EncoderGraph | ScorerGraph, contract: GraphContract, path: Path
     with warnings.catch_warnings():
         # The tracer warns of every Python branch it follows; the parity gates measure what it made.
         warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)  # type: ignore[attr-defined]
+        # A decoder's mask is looked up by position, which is never negative.
+        warnings.filterwarnings("ignore", message="Exporting aten::index operator")
         # optimum calls torch's older exporter by intent; torch says so twice.
         legacy = r"optimum\.exporters|torch\.onnx"
         warnings.filterwarnings("ignore", category=DeprecationWarning, module=legacy)

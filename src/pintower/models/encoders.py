@@ -25,23 +25,30 @@ __all__ = [
 
 
 def build_encoder(
-    backbone: str, *, width: int, layers: int | None, columns: Sequence[dict[str, Any]] = ()
+    backbone: str,
+    *,
+    width: int,
+    layers: int | None,
+    columns: Sequence[dict[str, Any]] = (),
+    pooling: str | None = None,
 ) -> SentenceTransformer:
     """Return a new encoder: backbone, pooling, projection, normalization.
 
     Args:
-        backbone: name or folder; its own pooling is taken over where it states one, else the mean.
+        backbone: name or folder.
         width: D of the embeddings.
         layers: keep only the first layers; None keeps all.
         columns: ``{"name", "width"}`` of each column of feature vectors (pins only).
+        pooling: of the tokens; None takes over the backbone's own where it states one, else the
+            mean.
 
     Raises:
         StudentError: if the backbone cannot be found or has fewer layers.
     """
     folder = find_backbone(backbone)
-    pooling = "mean"
-    if (folder / "modules.json").is_file():
-        pooling = _pooling(load_encoder(folder)).pooling_mode
+    if pooling is None:
+        stated = (folder / "modules.json").is_file()
+        pooling = _pooling(load_encoder(folder)).pooling_mode if stated else "mean"
     transformer = Transformer(
         str(folder), config_kwargs={} if layers is None else {"num_hidden_layers": layers}
     )

@@ -7,11 +7,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from pintower.data.candidates import CandidateIndex
 from pintower.errors import DatasetError
 from pintower.text.forward_index import build_forward_index
 from pintower.text.match_features import FEATURES, MatchStatistics, match_features
 
-__all__ = ["Pairs", "number_pairs", "pair_match_features"]
+__all__ = ["Pairs", "bm25_scores", "number_pairs", "pair_match_features"]
 
 
 @dataclass(frozen=True)
@@ -60,3 +61,13 @@ def pair_match_features(pairs: Pairs, statistics: MatchStatistics) -> NDArray[np
     for query, rows in zip(pairs.queries, np.split(order, borders), strict=True):
         features[rows] = match_features(query, index, pairs.pin[rows], statistics)
     return features
+
+
+def bm25_scores(index: CandidateIndex, pairs: Pairs) -> NDArray[np.float32]:
+    """Return BM25's score of each pair, FP32 [N]."""
+    pin_ids = pairs.pins["pin_id"].to_list()
+    scores = np.zeros(len(pairs.query), dtype=np.float32)
+    for number, query in enumerate(pairs.queries):
+        rows = np.flatnonzero(pairs.query == number)
+        scores[rows] = index.scores(query, [pin_ids[pin] for pin in pairs.pin[rows]])
+    return scores

@@ -19,17 +19,16 @@ from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 
 from pintower.errors import StudentError
-from pintower.models.encoders import embed_tokens, feature_columns, load_encoder
+from pintower.models.embedding import embed_texts
+from pintower.models.encoders import feature_columns, load_encoder
 from pintower.models.layout import StudentLayout, space_id
-from pintower.models.pin_inputs import feature_matrix, length_batches, pin_texts
+from pintower.models.pin_inputs import feature_matrix, pin_texts
 from pintower.models.scoring_head import ScoringHead
-from pintower.models.tokenization import load_tokenizer, token_batch
+from pintower.models.tokenization import load_tokenizer
 from pintower.text.match_features import FEATURES, MatchStatistics
 from pintower.text.rendering import Rendering, render_query
 
 __all__ = ["Student", "StudentLayout", "load_student", "space_id"]
-
-_BATCH_TOKENS = 4_096
 
 
 @dataclass(frozen=True)
@@ -52,14 +51,14 @@ class Student:
         """Return the queries' embeddings FP32 [N, D]."""
         tokenizer = load_tokenizer(self.layout.query_encoder, self.rendering.query_max_tokens)
         texts = [render_query(query, self.rendering) for query in queries]
-        return _embed(self.query_encoder, tokenizer, texts, None, self.head.width)
+        return embed_texts(self.query_encoder, tokenizer, texts)
 
     def embed_pins(self, pins: pl.DataFrame) -> NDArray[np.float32]:
         """Return the embeddings FP32 [N, D] of rows of the pins table."""
         tokenizer = load_tokenizer(self.layout.pin_encoder, self.rendering.pin_max_tokens)
         vectors = feature_matrix(pins, self.columns)
         texts = pin_texts(pins, self.rendering)
-        return _embed(self.pin_encoder, tokenizer, texts, vectors, self.head.width)
+        return embed_texts(self.pin_encoder, tokenizer, texts, vectors)
 
     @torch.inference_mode()
     def score(
@@ -103,21 +102,3 @@ def load_student(folder: Path) -> Student:
                 f"{folder}: the {name} gives width {width}, the scoring head takes {head.width}."
             )
     return student
-
-
-@torch.inference_mode()
-def _embed(
-    encoder: SentenceTransformer,
-    tokenizer: Any,
-    texts: Sequence[str],
-    vectors: NDArray[np.float32] | None,
-    width: int,
-) -> NDArray[np.float32]:
-    lengths = [len(encoding) for encoding in tokenizer.encode_batch_fast(list(texts))]
-    embeddings = np.zeros((len(texts), width), dtype=np.float32)
-    for rows in length_batches(lengths, _BATCH_TOKENS):
-        ids, mask = token_batch(tokenizer, [texts[row] for row in rows])
-        extra = None if vectors is None else torch.from_numpy(vectors[rows])
-        batch = embed_tokens(encoder, torch.from_numpy(ids), torch.from_numpy(mask), extra)
-        embeddings[rows] = batch.float().numpy()
-    return embeddings

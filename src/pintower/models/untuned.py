@@ -4,36 +4,30 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from sentence_transformers import SentenceTransformer
-from sentence_transformers.base.modules import Transformer
-from sentence_transformers.sentence_transformer.modules import Pooling
 
-from pintower.models.backbones import find_backbone
-from pintower.models.encoders import load_encoder
+from pintower.models.pretrained import load_pretrained, pretrained_folder
 
 __all__ = ["untuned_embeddings"]
 
 
-def untuned_embeddings(backbone: str, texts: Sequence[str], max_tokens: int) -> NDArray[np.float32]:
+def untuned_embeddings(
+    backbone: str, texts: Sequence[str], max_tokens: int, pooling: str | None = None
+) -> NDArray[np.float32]:
     """Return a pretrained encoder's unit embeddings FP32 [N, H] of rendered texts.
 
     Args:
-        backbone: name or folder; its own pooling is used where it states one, else the mean.
-        texts: rendered queries or pins.
+        backbone: name or folder.
+        texts: rendered queries or pins; no prompt of the encoder's is put before them again.
         max_tokens: longer texts are cut.
+        pooling: in the place of the encoder's own, see
+            :func:`pintower.models.pretrained.load_pretrained`.
 
     Raises:
-        StudentError: if the backbone cannot be found.
+        StudentError: if the backbone cannot be found or loaded.
     """
-    folder = find_backbone(backbone)
-    if (folder / "modules.json").is_file():
-        encoder = load_encoder(folder)
-    else:
-        transformer = Transformer(str(folder))
-        modules = [transformer, Pooling(transformer.get_embedding_dimension())]
-        encoder = SentenceTransformer(modules=modules, device="cpu").eval()
+    encoder = load_pretrained(pretrained_folder(backbone), pooling)
     encoder.max_seq_length = max_tokens
     embeddings: NDArray[np.float32] = encoder.encode(
-        list(texts), batch_size=64, normalize_embeddings=True, show_progress_bar=False
+        list(texts), prompt="", batch_size=64, normalize_embeddings=True, show_progress_bar=False
     )
     return embeddings

@@ -1,0 +1,146 @@
+"""``pintower student``: student folders without a training run."""
+
+import os
+import shlex
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.table import Table
+
+from pintower.artifacts import hash_json, read_json, write_folder
+from pintower.cli.output import print_json, stdout
+from pintower.config import DataConfig, StudentConfig, SyntheticConfig
+from pintower.pipeline import require_own
+
+__all__ = ["student"]
+
+student = typer.Typer(no_args_is_help=True, help="Make student folders without a training run.")
+
+_BUILT_IN = SyntheticConfig(
+    pins=2_000, queries=200, judged_queries=50, judgments_per_query=10,
+    impressions_per_judgment=40, log_requests=1_000,
+)  # fmt: skip
+"""The catalogue whose texts stand in where no dataset is given."""
+
+
+@student.callback()
+def _group() -> None:
+    """Make student folders without a training run."""
+
+
+@student.command("from-encoder")
+def from_encoder(
+    name: Annotated[
+        str, typer.Argument(help="A Hugging Face or sentence-transformers encoder: folder or name.")
+    ],
+    dataset: Annotated[
+        Path | None,
+        typer.Option(help="Dataset folder: its judgments fit the levels, without any its texts."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Student folder; artifacts/students/<name> without it.")
+    ] = None,
+    pooling: Annotated[
+        Literal["mean", "cls", "lasttoken"] | None,
+        typer.Option(help="Pooling of the tokens; the encoder's own without it."),
+    ] = None,
+    query_prefix: Annotated[
+        str | None, typer.Option(help="Before every query; the encoder's own prompt without it.")
+    ] = None,
+    pin_prefix: Annotated[
+        str | None, typer.Option(help="Before every pin; the encoder's own prompt without it.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="For samples, folds and initialization.")] = 7,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Make a student of an encoder as it is: both towers are the encoder, nothing is trained.
+
+    The scoring head is fitted to the dataset's judgments; without any, the cosine is calibrated to
+    the five levels on the pins' own texts.
+    """
+    label = os.path.basename(os.path.abspath(Path(name).expanduser()))
+    folder = out or Path("artifacts") / "students" / label
+    require_own(folder, "student")
+    config = StudentConfig(
+        method="encoder", query_encoder=name, pooling=pooling, query_prefix=query_prefix,
+        pin_prefix=pin_prefix, seed=seed,
+    )  # fmt: skip
+    made = _make(config, dataset, folder)
+    given = ["--dataset", str(dataset or "DIR"), "--out", f"artifacts/{label}"]
+    after = shlex.join(["pintower", "build", str(folder), *given])
+    if as_json:
+        print_json({"student": str(folder), **made, "next": after})
+        return
+    _print(made, folder, dataset)
+    stdout.print("Export it, embed the pins and build what Triton serves:")
+    stdout.print(f"  {after}", markup=False, soft_wrap=True)  # one line, to be copied
+
+
+def _make(config: StudentConfig, dataset: Path | None, folder: Path) -> dict[str, Any]:
+    """Run the data stage on the side, then the student stage; return ``training.json``."""
+    from pintower import student as stage
+    from pintower.data import prepare
+    from pintower.data.tables import JUDGMENTS, empty
+    from pintower.models.pretrained import pretrained_folder
+
+    pretrained_folder(config.query_encoder)  # an unknown one is refused before anything is read
+    read = DataConfig(
+        path=dataset, seed=config.seed, judgments_required=False, validation_share=0.0,
+        test_share=0.0, synthetic=_BUILT_IN,
+    )  # fmt: skip
+    key = hash_json({"student": config.model_dump(mode="json"), "dataset": str(dataset)})
+    with tempfile.TemporaryDirectory(prefix="pintower-") as temporary:
+        data = Path(temporary)
+        prepare.run(read, {}, data)
+        if dataset is None:  # what the generator calls a judgment is no person's
+            empty(JUDGMENTS).write_parquet(data / f"{JUDGMENTS}.parquet")
+        info: dict[str, Any] = {}
+        with write_folder(folder, stage="student", key=key, info=info) as partial:
+            info.update(stage.run(config, {"data": data}, partial))
+    made: dict[str, Any] = read_json(folder / "training.json")
+    return made
+
+
+def _print(made: Mapping[str, Any], folder: Path, dataset: Path | None) -> None:
+    sides = [f"{side} prefix {made[f'{side}_prefix']!r}" for side in ("query", "pin")]
+    prefixed = [text for text in sides if not text.endswith("''")] or ["no prefixes"]
+    told = [f"{made['width']} wide", f"{made['pooling']} pooling", made["similarity"], *prefixed]
+    stdout.print(
+        f"{folder}: both towers are {made['query_encoder']} ({', '.join(told)}).", markup=False
+    )
+    if made["calibrated_on"] == "judgments":
+        stdout.print(
+            f"Scoring head {made['head']!r}, fitted to {made['pairs']:,} judgments of "
+            f"{made['queries']:,} queries; cross-validated by query:"
+        )
+        stdout.print(_table(made["cross_validation"], made["head"]))
+        return
+    source = "the dataset" if dataset else "the built-in catalogue"
+    stdout.print(
+        "It ranks as the encoder does. Its five levels are an approximation, read off the texts of "
+        f"{made['pins']} pins of {source}."
+    )
+    if dataset is None:
+        stdout.print("Give --dataset DIR for texts, and judgments, of your own.")
+
+
+def _table(measured: Mapping[str, Any], taken: str) -> Table:
+    table = Table("head", "log loss", "nDCG@20", "over the cosine", "over BM25")
+    for name, row in measured["heads"].items():
+        table.add_row(
+            f"{name} (taken)" if name == taken else name,
+            f"{row['log_loss']['value']:.3f}",
+            f"{row['ndcg@20']['value']:.3f}",
+            *(_gain(row["differences"][baseline]) for baseline in ("cosine", "bm25")),
+        )
+    for name, row in measured["baselines"].items():
+        table.add_row(f"without a head: {name}", "", f"{row['ndcg@20']['value']:.3f}", "", "")
+    return table
+
+
+def _gain(estimate: Mapping[str, float]) -> str:
+    value, low, high = (f"{estimate[key]:+.3f}" for key in ("value", "low", "high"))
+    return f"{value} ({low} to {high})"

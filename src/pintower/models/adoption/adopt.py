@@ -1,0 +1,160 @@
+"""From an encoder and a data folder to a student folder."""
+
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import Pooling
+
+from pintower.artifacts import write_json
+from pintower.config import StudentConfig
+from pintower.data.candidates import CandidateIndex
+from pintower.data.splits import normal_forms
+from pintower.data.tables import JUDGMENTS, MATCH_STATISTICS, PINS, read_table
+from pintower.models.adoption.calibration import calibrate, draw_pins, own_query
+from pintower.models.adoption.encoder import adopt_encoder
+from pintower.models.adoption.evidence import Evidence
+from pintower.models.adoption.selection import choose_head
+from pintower.models.adoption.texts import rendering_for
+from pintower.models.adoption.towers import largest_difference, lay_out
+from pintower.models.optimization import training_device
+from pintower.models.pairs import bm25_scores, number_pairs, pair_match_features
+from pintower.models.pretrained import chosen_prefixes, pretrained_folder
+from pintower.models.scoring_head import ScoringHead
+from pintower.models.student import Student
+from pintower.text.match_features import MatchStatistics
+
+__all__ = ["adopt"]
+
+logger = logging.getLogger(__name__)
+
+_FEWEST_QUERIES = 10
+_MOST_PAIRS = 30_000
+"""Judged pairs looked at, by whole queries: more change little where the encoder is not trained."""
+
+
+def adopt(config: StudentConfig, data: Path, folder: Path) -> dict[str, Any]:
+    """Write a student folder whose towers are a pretrained encoder, and ``training.json``.
+
+    Where at least ten queries are judged in the training split, on more than one level, the scoring
+    head is chosen by cross-validation (see :func:`choose_head`); else the cosine is calibrated on
+    the pins' own texts (see :mod:`pintower.models.adoption.calibration`).
+
+    Args:
+        config: ``query_encoder`` names the encoder of both towers.
+        data: the data stage's folder.
+        folder: to write into.
+
+    Returns:
+        What ``training.json`` holds.
+
+    Raises:
+        StudentError: if the encoder cannot be found, loaded or served.
+        DatasetError: if there is neither enough text nor judgments to tell levels from.
+    """
+    started = time.monotonic()
+    encoder = adopt_encoder(pretrained_folder(config.query_encoder), config.pooling)
+    rendering = rendering_for(encoder, config, chosen_prefixes(config))
+    statistics = MatchStatistics.load(data / MATCH_STATISTICS)
+    student = lay_out(encoder, rendering, statistics, folder)
+    difference = largest_difference(encoder, student)
+
+    for tower in (student.query_encoder, student.pin_encoder):
+        tower.to(training_device())
+    pins = read_table(data, PINS)
+    judgments = _judgments(data, config.seed)
+    if _enough(judgments):
+        head, told = _fit_to_judgments(student, judgments, pins, config)
+    else:
+        head, told = _fit_to_texts(student, pins, config)
+    head.save(student.layout.scoring_head)
+    training = {
+        "method": config.method,
+        "query_encoder": config.query_encoder,
+        "pin_encoder": config.query_encoder,
+        **_describe(encoder),
+        "query_prefix": rendering.query_prefix,
+        "pin_prefix": rendering.pin_prefix,
+        "lowercase": rendering.lowercase,
+        "query_max_tokens": rendering.query_max_tokens,
+        "pin_max_tokens": rendering.pin_max_tokens,
+        "difference": difference,
+        **told,
+        "seconds": round(time.monotonic() - started, 1),
+    }
+    write_json(folder / "training.json", training)
+    return training
+
+
+def _describe(encoder: SentenceTransformer) -> dict[str, Any]:
+    pooling = next(module for module in encoder if isinstance(module, Pooling))
+    return {
+        "width": encoder.get_embedding_dimension(),
+        "pooling": pooling.pooling_mode,
+        "similarity": encoder.similarity_fn_name,
+    }
+
+
+def _judgments(data: Path, seed: int) -> pl.DataFrame:
+    """Return the training judgments, of random queries where there are very many."""
+    judgments = read_table(data, JUDGMENTS).filter(pl.col("split") == "train")
+    counts = judgments["query"].value_counts(name="pairs").sort("query")
+    order = np.random.default_rng(seed).permutation(len(counts))
+    before = pl.col("pairs").cum_sum() - pl.col("pairs")
+    drawn = counts[order].filter(before < _MOST_PAIRS)
+    return judgments.filter(pl.col("query").is_in(drawn["query"].to_list()))
+
+
+def _enough(judgments: pl.DataFrame) -> bool:
+    queries = len(set(normal_forms(judgments["query"].unique()).values()))
+    levels = judgments["level"].n_unique()
+    if queries >= _FEWEST_QUERIES and levels > 1:
+        return True
+    logger.info(
+        "%d judged training queries with %d levels, fewer than %d with two: the levels are read "
+        "off the pins' own texts",
+        queries, levels, _FEWEST_QUERIES,
+    )  # fmt: skip
+    return False
+
+
+def _fit_to_judgments(
+    student: Student, judgments: pl.DataFrame, pins: pl.DataFrame, config: StudentConfig
+) -> tuple[ScoringHead, dict[str, Any]]:
+    pairs = number_pairs(judgments["query"].to_list(), judgments["pin_id"].to_list(), pins)
+    evidence = Evidence(
+        texts=pairs.queries,
+        queries=student.embed_queries(pairs.queries),
+        pins=student.embed_pins(pairs.pins),
+        query=pairs.query,
+        pin=pairs.pin,
+        matches=pair_match_features(pairs, student.statistics),
+        levels=judgments["level"].to_numpy().astype(np.int64),
+    )
+    bm25 = bm25_scores(CandidateIndex.build(pins), pairs)
+    baselines: dict[str, NDArray[Any]] = {"cosine": evidence.similarity, "bm25": bm25}
+    choice = choose_head(evidence, baselines, seed=config.seed, hidden=config.hidden)
+    told = {
+        "calibrated_on": "judgments",
+        "pairs": len(pairs.query),
+        "queries": len(pairs.queries),
+        "pins": len(pairs.pins),
+        "head": choice.name,
+        "cross_validation": choice.measured,
+    }
+    return choice.head, told
+
+
+def _fit_to_texts(
+    student: Student, pins: pl.DataFrame, config: StudentConfig
+) -> tuple[ScoringHead, dict[str, Any]]:
+    drawn = draw_pins(pins, student.rendering, config.seed)
+    queries = [own_query(pin, student.rendering) for pin in drawn.iter_rows(named=True)]
+    head = calibrate(student.embed_queries(queries), student.embed_pins(drawn))
+    told = {"calibrated_on": "texts", "pairs": 0, "queries": 0, "pins": len(drawn)}
+    return head, {**told, "head": "cosine"}

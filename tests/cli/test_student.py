@@ -1,0 +1,86 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pintower.models.student import load_student
+
+QUERIES = [f"{colour} {thing}" for colour in ("red", "blue") for thing in
+           ("shoes", "sofa", "cake", "bench", "house")]  # fmt: skip
+
+
+def pintower(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from pintower.cli import main; main()", *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120)
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    """Twenty pins and ten queries, each judged on all of them."""
+    folder = tmp_path / "my-shop"
+    folder.mkdir()
+    pins = [{"pin_id": f"p{number}", "title": f"{QUERIES[number % 10]} {number}"}
+            for number in range(20)]  # fmt: skip
+    (folder / "pins.jsonl").write_text("\n".join(json.dumps(pin) for pin in pins))
+    rows = [
+        f"{query}\tp{number}\t{5 if number % 10 == place else 1}"
+        for place, query in enumerate(QUERIES)
+        for number in range(20)
+    ]
+    (folder / "judgments.tsv").write_text("\n".join(["query\tpin_id\tlevel", *rows]))
+    return folder
+
+
+def test_an_encoder_alone_is_enough(tiny_backbone: Path, tmp_path: Path) -> None:
+    (tmp_path / "my-encoder").symlink_to(tiny_backbone)
+    done = pintower("student", "from-encoder", "my-encoder", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "read off the texts of 400 pins of the built-in" in " ".join(done.stdout.split())
+    assert done.stdout.splitlines()[-1].strip() == (
+        "pintower build artifacts/students/my-encoder --dataset DIR --out artifacts/my-encoder"
+    )
+    load_student(tmp_path / "artifacts" / "students" / "my-encoder")
+
+
+def test_judgments_of_a_dataset_fit_the_head(
+    tiny_backbone: Path, dataset: Path, tmp_path: Path
+) -> None:
+    arguments = ["--dataset", str(dataset), "--out", "mine", "--pooling", "cls"]
+    prefixes = ["--query-prefix", "query: ", "--pin-prefix", ""]
+    encoder = str(tiny_backbone)
+    done = pintower(
+        "student", "from-encoder", encoder, *arguments, *prefixes, "--json", cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    made = json.loads(done.stdout)
+    assert made["student"] == "mine"
+    assert (made["calibrated_on"], made["pairs"], made["queries"]) == ("judgments", 200, 10)
+    assert made["next"].startswith(f"pintower build mine --dataset {dataset} --out ")
+    student = load_student(tmp_path / "mine")
+    assert student.query_encoder[1].pooling_mode == "cls"
+    assert (student.rendering.query_prefix, student.rendering.pin_prefix) == ("query: ", "")
+    again = pintower("student", "from-encoder", encoder, *arguments, cwd=tmp_path)
+    assert again.returncode == 0, again.stderr  # its own folder may be replaced
+    assert "cross-validated by query" in again.stdout
+
+
+def test_a_users_own_folder_is_refused_and_left_alone(tiny_backbone: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine" / "thesis.txt"
+    mine.parent.mkdir()
+    mine.write_text("mine")
+    done = pintower("student", "from-encoder", str(tiny_backbone), "--out", "mine", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "mine holds files that pintower did not make" in done.stderr
+    assert [path.name for path in mine.parent.iterdir()] == ["thesis.txt"]
+
+
+def test_a_failed_one_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "config.json").write_text('{"model_type": "bert"}')
+    done = pintower("student", "from-encoder", "./broken", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "broken cannot be loaded" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not [path for path in (tmp_path / "artifacts").rglob("*") if path.name != "students"]

@@ -1,0 +1,63 @@
+"""Seeded encoders of two layers and width 32, of several families, as folders."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.base.modules import Transformer
+from tokenizers.normalizers import BertNormalizer
+from torch import nn
+from transformers import AutoConfig, AutoModel, PreTrainedTokenizerFast
+
+TOKENIZER = Path(__file__).parents[2] / "fixtures" / "tokenizer"
+
+_SIZES = {
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 64,
+    "max_position_embeddings": 130,
+}
+_DECODER = {"num_key_value_heads": 1, "head_dim": 16}
+FAMILIES: dict[str, dict[str, Any]] = {
+    "bert": _SIZES,
+    "roberta": {**_SIZES, "pad_token_id": 1},
+    "xlm-roberta": {**_SIZES, "pad_token_id": 1},
+    "mpnet": _SIZES,
+    "distilbert": {
+        "dim": 32, "n_layers": 2, "n_heads": 2, "hidden_dim": 64, "max_position_embeddings": 130,
+    },
+    "qwen2": {**_SIZES, **_DECODER},
+    "qwen3": {**_SIZES, **_DECODER},
+}  # fmt: skip
+
+
+def write_backbone(folder: Path, family: str = "bert", *, cased: bool = False) -> Path:
+    """Write a plain Hugging Face folder whose weights are seeded."""
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(
+        TOKENIZER, model_input_names=["input_ids", "attention_mask"]
+    )
+    if cased:
+        tokenizer.backend_tokenizer.normalizer = BertNormalizer(lowercase=False)
+    torch.manual_seed(0)
+    config = AutoConfig.for_model(family, vocab_size=len(tokenizer), **FAMILIES[family])
+    AutoModel.from_config(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def write_encoder(folder: Path, backbone: Path, *modules: nn.Module, **settings: Any) -> Path:
+    """Write a sentence-transformers folder: a backbone, then the modules.
+
+    ``settings`` change ``config_sentence_transformers.json``; ``max_tokens`` the longest input.
+    """
+    transformer = Transformer(str(backbone))
+    if longest := settings.pop("max_tokens", None):
+        transformer.max_seq_length = longest
+    encoder = SentenceTransformer(modules=[transformer, *modules], device="cpu")
+    encoder.save(str(folder), create_model_card=False)
+    path = folder / "config_sentence_transformers.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **settings}))
+    return folder
