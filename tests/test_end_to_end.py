@@ -135,6 +135,38 @@ def test_a_served_ranking_equals_the_offline_student(place: Path) -> None:
     np.testing.assert_allclose(served, probabilities, atol=0.02)  # int8 query encoder
 
 
+def test_an_encoder_as_it_is_is_served_and_reported_without_a_teacher(
+    place: Path, tiny_backbone: Path
+) -> None:
+    from pintower.models.student import StudentLayout
+    from pintower.models.untuned import untuned_embeddings
+    from pintower.serving.addresses import free_addresses
+    from pintower.serving.client import RelevanceClient
+    from pintower.serving.environment import ensure_environment
+    from pintower.serving.server import TritonServer
+
+    work = place / "artifacts" / "as-it-is"
+    settings = ["--set", "student.method=encoder", "--set", "export.target=cpu-fp32"]
+    done = pintower("run", "mine.toml", *settings, "--workdir", str(work), cwd=place)
+    assert done.returncode == 0, done.stderr
+    stages = {path.parent.name for path in work.glob("*/manifest.json")}
+    assert stages == {"data", "student", "evaluation", "export", "pins", "models", "bench",
+                      "report"}  # fmt: skip
+    metrics = json.loads((work / "evaluation" / "metrics.json").read_text())
+    assert set(metrics["models"]) == {"student", "bm25", "cosine"}
+
+    rules = StudentLayout(work / "student").load_rendering()
+    queries = ["red shoes", "a lemon cake for the garden"]
+    wanted = untuned_embeddings(str(tiny_backbone), queries, rules.query_max_tokens)
+    addresses = free_addresses()
+    with (
+        TritonServer(ensure_environment(), work / "models", addresses=addresses),
+        RelevanceClient(addresses.grpc_url) as client,
+    ):
+        served = np.stack([client.embed(query.title()) for query in queries])
+    np.testing.assert_allclose(served, wanted, atol=1e-5)
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_a_server_that_is_stopped_leaves_nothing_behind(place: Path, how: signal.Signals) -> None:
     command = [sys.executable, "-c", "from pintower.cli import main; main()"]

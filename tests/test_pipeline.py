@@ -6,7 +6,8 @@ import pytest
 from pintower.artifacts import read_manifest
 from pintower.config import DataConfig, LabelsConfig, Recipe, StudentConfig, TeacherConfig
 from pintower.errors import InputError, RecipeError, SetupError
-from pintower.pipeline import STAGES, Outcome, Stage, _lock, run_stages, select_stages
+from pintower.pipeline import Outcome, _lock, run_stages
+from pintower.stages import STAGES, Stage, select_stages
 from tests import counting_stage
 
 CHAIN = (

@@ -1,4 +1,4 @@
-"""The pipeline: which stages there are, what each reads, and what has to run again.
+"""The pipeline: runs the stages that have to run again.
 
 A stage's key is a hash over its section of the recipe, the content of the folders it reads (a
 user's dataset and local encoders too) and the hand-written files it builds from. A folder whose
@@ -19,71 +19,12 @@ from pintower import __version__
 from pintower.artifacts import hash_files, hash_json, read_manifest, write_folder
 from pintower.assets import asset
 from pintower.config import Recipe
-from pintower.errors import InputError, RecipeError, SetupError
+from pintower.errors import InputError, SetupError
+from pintower.stages import Stage
 
-__all__ = [
-    "BUILD",
-    "STAGES",
-    "Outcome",
-    "Stage",
-    "require_own",
-    "run_stages",
-    "select_stages",
-    "stages_of",
-]
+__all__ = ["Outcome", "require_own", "run_stages"]
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One stage.
-
-    Attributes:
-        name: of the stage and of its section in the recipe.
-        module: where its ``run(config, inputs, folder)`` stands; imported when it runs.
-        inputs: stages whose folders it reads.
-        folder: its folder's name, where that is not the stage's.
-        resumable: a killed run's partial folder is taken up again.
-        assets: hand-written folders it builds from.
-    """
-
-    name: str
-    module: str
-    inputs: tuple[str, ...]
-    folder: str = ""
-    resumable: bool = False
-    assets: tuple[str, ...] = ()
-
-    def place(self, workdir: Path) -> Path:
-        """Return the stage's folder in a work folder."""
-        return workdir / (self.folder or self.name)
-
-
-STAGES = (
-    Stage("data", "pintower.data.prepare", ()),
-    Stage("teacher", "pintower.teacher", ("data",)),
-    Stage("labels", "pintower.labels", ("data", "teacher"), resumable=True),
-    Stage("student", "pintower.student", ("data", "labels")),
-    Stage("evaluation", "pintower.evaluation", ("data", "teacher", "student")),
-    Stage("export", "pintower.export", ("data", "student"), assets=("export",)),
-    Stage("pins", "pintower.pins", ("data", "student", "export"), resumable=True),
-    Stage("repository", "pintower.repository", ("data", "export", "pins"), folder="models",
-          assets=("triton_models",)),
-    Stage("bench", "pintower.bench", ("data", "pins", "repository")),
-    Stage(
-        "report",
-        "pintower.report",
-        ("data", "teacher", "labels", "student", "evaluation", "export", "pins", "repository",
-         "bench"),
-    ),
-)  # fmt: skip
-
-_DISTILLATION = ("teacher", "labels")
-"""The stages that only a student distilled from a teacher needs."""
-
-BUILD = ("data", "export", "pins", "repository")
-"""The stages that turn a finished student into a model repository."""
 
 
 @dataclass(frozen=True)
@@ -101,41 +42,6 @@ class Outcome:
     ran: bool
     seconds: float
     info: Mapping[str, Any]
-
-
-def stages_of(recipe: Recipe) -> list[Stage]:
-    """Return the stages a recipe has: teacher and labels only where it distils its student."""
-    left_out = _DISTILLATION if recipe.student.method == "encoder" else ()
-    return [stage for stage in STAGES if stage.name not in left_out]
-
-
-def select_stages(
-    recipe: Recipe, until: str | None = None, start: str | None = None
-) -> list[Stage]:
-    """Return the stages of a run, all those before ``start`` included.
-
-    Args:
-        recipe: says which stages there are.
-        until: the last one; None takes the recipe's.
-        start: one that has to be among them.
-
-    Raises:
-        RecipeError: if a name is none of the recipe's stages or ``start`` comes after ``until``.
-    """
-    until = until or recipe.until
-    stages = stages_of(recipe)
-    names = [stage.name for stage in stages]
-    for name in (until, start):
-        if name in _DISTILLATION and name not in names:
-            raise RecipeError(
-                f"The recipe {recipe.name!r} has no stage {name!r}: with student.method "
-                f"{recipe.student.method!r} nothing is distilled. Its stages: {', '.join(names)}."
-            )
-        if name is not None and name not in names:
-            raise RecipeError(f"Unknown stage {name!r}; allowed: {', '.join(names)}.")
-    if start is not None and names.index(start) > names.index(until):
-        raise RecipeError(f"--from {start} comes after the last stage of the run, {until}.")
-    return stages[: names.index(until) + 1]
 
 
 def run_stages(

@@ -11,7 +11,8 @@ from pintower.config import DataConfig, ExportConfig, Recipe
 from pintower.contracts import load_target
 from pintower.errors import InputError
 from pintower.models.layout import StudentLayout
-from pintower.pipeline import BUILD, STAGES, run_stages
+from pintower.pipeline import run_stages
+from pintower.stages import BUILD, STAGES
 
 __all__ = ["build"]
 

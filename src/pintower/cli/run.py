@@ -8,8 +8,9 @@ import typer
 from rich.table import Table
 
 from pintower.cli.output import print_json, stdout
-from pintower.pipeline import STAGES, Outcome, run_stages, select_stages
+from pintower.pipeline import Outcome, run_stages
 from pintower.recipes import find_recipe, load_recipe
+from pintower.stages import STAGES, select_stages
 
 __all__ = ["print_outcomes", "run"]
 

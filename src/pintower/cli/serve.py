@@ -15,12 +15,13 @@ from pintower.cli.output import print_json, stdout, take_interrupts
 from pintower.config import BenchConfig, Recipe
 from pintower.errors import GateFailed, InputError, RepositoryError, SetupError
 from pintower.models.scores import Scores
-from pintower.pipeline import STAGES, run_stages
+from pintower.pipeline import run_stages
 from pintower.serving.addresses import Addresses, free_addresses
 from pintower.serving.client import RelevanceClient
 from pintower.serving.environment import ensure_environment
 from pintower.serving.server import TritonServer
 from pintower.serving.state import read_state
+from pintower.stages import STAGES
 
 __all__ = ["bench", "query", "serve"]
 
