@@ -217,11 +217,15 @@ class ExportConfig(_Section):
     Attributes:
         target: a file of ``export/targets``, without its ending.
         parity_texts: real texts on which graph and torch are compared.
+        ranking_queries: judged queries, at most, on which their rankings are.
+        allow: names of gates that may fail; they are marked as overruled.
         seed: for the sample of texts.
     """
 
     target: str = "cpu-int8"
     parity_texts: Positive = 200
+    ranking_queries: Positive = 300
+    allow: tuple[str, ...] = ()
     seed: int = 7
 
 
@@ -249,6 +253,7 @@ class RepositoryConfig(_Section):
         candidates: pins a gate request carries.
         seed: for the sample of pairs.
         served_gates: start the local server and measure; without it the release stays ungated.
+        allow: names of served gates that may fail; they are marked as overruled.
     """
 
     pairs: Positive = 1_000
@@ -257,6 +262,7 @@ class RepositoryConfig(_Section):
     candidates: Positive = 20
     seed: int = 7
     served_gates: bool = True
+    allow: tuple[str, ...] = ()
 
 
 class BenchConfig(_Section):

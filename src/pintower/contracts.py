@@ -8,9 +8,9 @@ checks and the tests read.
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from pintower.artifacts import read_json, write_json
 from pintower.assets import asset
@@ -19,9 +19,12 @@ from pintower.errors import InputError, RepositoryError
 __all__ = [
     "GRAPHS",
     "BuiltGraph",
+    "Calibration",
     "Contract",
     "Dim",
     "GraphContract",
+    "Limits",
+    "Precision",
     "Target",
     "Tensor",
     "graph_mismatches",
@@ -83,6 +86,26 @@ class GraphContract(_Model):
         )
 
 
+Precision = Literal["fp32", "fp16", "int8-dynamic", "int8-static", "int8-mixed"]
+"""How a graph's weights are stored and its products computed.
+
+``int8-dynamic`` takes the range of activations from each batch as it comes; ``int8-static`` fixes
+it beforehand, on real texts; ``int8-mixed`` is static with the most sensitive products in fp32.
+"""
+
+
+class Calibration(_Model):
+    """What static int8 fixes its activation ranges on.
+
+    Attributes:
+        method: ``minmax``, ``percentile`` or ``entropy``.
+        texts: queries of the log; none of the test split's.
+    """
+
+    method: Literal["minmax", "percentile", "entropy"] = "minmax"
+    texts: int = Field(default=512, gt=0)
+
+
 class Threads(_Model):
     """ONNX Runtime's threads for one model."""
 
@@ -91,11 +114,18 @@ class Threads(_Model):
 
 
 class Limits(_Model):
-    """What the parity gates allow.
+    """What the gates allow.
 
     Attributes:
         encoder_max_abs: of an fp32 encoder against torch, any element of the unit vector.
         encoder_min_cosine: of a quantized encoder against torch, the worst text.
+        batch_max_change: of a cosine of a text with a pin, when the text is embedded alone, in a
+            batch or padded. Only where a server may batch.
+        batch_max_flips: share of the pairs of pins in a text's top 8 that the same may swap.
+        threads_max_change: of the same cosine, between thread counts.
+        ndcg_max_loss: of nDCG@20 against the student in torch, as a share of it.
+        top8_max_flips: share of the pairs of pins in a query's top 8 that may be swapped against
+            the student in torch.
         scorer_max_abs: of the scorer's relevance score against torch.
         served_max_abs: of the served relevance score against the offline one, same graphs in the
             same ONNX Runtime.
@@ -105,6 +135,11 @@ class Limits(_Model):
 
     encoder_max_abs: float
     encoder_min_cosine: float
+    batch_max_change: float
+    batch_max_flips: float
+    threads_max_change: float
+    ndcg_max_loss: float
+    top8_max_flips: float
     scorer_max_abs: float
     served_max_abs: float
     runtimes_min_cosine: float
@@ -120,7 +155,9 @@ class Target(_Model):
         onnxruntime: version that release carries.
         max_ir_version: newest ONNX IR it loads.
         max_opset: newest operator set it loads.
-        precision: of each graph.
+        precision: of each graph. Several are tried in order; the first that passes its gates is
+            taken.
+        calibration: of static int8.
         threads: of each served model.
         instances: of each served model.
         max_batch_size: of tokenizer and query encoder.
@@ -134,12 +171,21 @@ class Target(_Model):
     onnxruntime: str
     max_ir_version: int
     max_opset: int
-    precision: dict[str, Literal["fp32", "int8-dynamic"]]
+    precision: dict[str, tuple[Precision, ...]]
+    calibration: Calibration = Calibration()
     threads: dict[str, Threads]
     instances: dict[str, int]
     max_batch_size: int
     merge_queries: bool
     limits: Limits
+
+    @field_validator("precision", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        """Take one precision as a list of one."""
+        if not isinstance(value, dict):
+            return value
+        return {key: (item,) if isinstance(item, str) else item for key, item in value.items()}
 
 
 class BuiltGraph(GraphContract):
@@ -153,7 +199,7 @@ class BuiltGraph(GraphContract):
     """
 
     file: str
-    precision: str
+    precision: Precision
     sha256: str
     artifact_id: str
 

@@ -3,8 +3,8 @@
 import math
 import os
 import platform
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +18,7 @@ __all__ = [
     "explain",
     "failed",
     "gate",
+    "overrule",
     "raise_if_failed",
     "read_gates",
     "write_gates",
@@ -36,6 +37,7 @@ class Gate:
         allowed: the limit; None for a figure that is only told.
         better: which side of the limit passes; the limit itself passes too.
         passed: whether the release may go on.
+        overruled: it failed, and whoever built the release let it pass.
         unit: of ``measured`` and ``allowed``; empty for a plain number.
         detail: whatever helps to understand the figure, as JSON.
     """
@@ -47,6 +49,7 @@ class Gate:
     passed: bool
     unit: str = ""
     detail: dict[str, Any] = field(default_factory=dict)
+    overruled: bool = False
 
 
 def gate(
@@ -66,6 +69,16 @@ def gate(
     return Gate(name, value, allowed, better, passed, unit, dict(detail or {}))
 
 
+def overrule(gates: Iterable[Gate], names: Collection[str]) -> list[Gate]:
+    """Return the gates with the failed ones among the names passed, and marked as overruled."""
+    return [
+        replace(item, passed=True, overruled=True)
+        if item.name in names and not item.passed
+        else item
+        for item in gates
+    ]
+
+
 def failed(gates: Iterable[Gate]) -> list[Gate]:
     """Return the gates that stop a release."""
     return [item for item in gates if not item.passed]
@@ -77,6 +90,8 @@ def explain(item: Gate) -> str:
     line = f"{item.name}: measured {item.measured:.6g}{unit}"
     if item.allowed is not None:
         line += f", allowed {'<=' if item.better == 'lower' else '>='} {item.allowed:g}{unit}"
+    if item.overruled:
+        line += ", overruled"
     detail = ", ".join(f"{key} {value}" for key, value in item.detail.items())
     return f"{line} ({detail})" if detail else line
 

@@ -25,10 +25,16 @@ def data(tiny_pins: pl.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> P
     tiny_pins.write_parquet(folder / "pins.parquet")
     log = pl.DataFrame({"query": QUERIES, "timestamp": [None] * len(QUERIES)})
     log.cast({"timestamp": pl.Int64}).write_parquet(folder / "query_log.parquet")
+    judgments = [
+        {"query": query, "pin_id": pin, "level": 1 + row % 5, "split": "test"}
+        for query in sorted(set(QUERIES))
+        for row, pin in enumerate(tiny_pins["pin_id"][:12])
+    ]
+    pl.DataFrame(judgments).write_parquet(folder / "judgments.parquet")
     return folder
 
 
-@pytest.fixture(scope="session", params=["cpu-fp32", "cpu-int8"])
+@pytest.fixture(scope="session", params=["cpu-fp32", "cpu-int8", "cpu-int8-static"])
 def exported(
     request: pytest.FixtureRequest,
     tiny_student: Path,

@@ -12,8 +12,8 @@ from sentence_transformers.sentence_transformer.modules import LayerNorm, Normal
 from torch import nn
 
 from pintower.config import StudentConfig
-from pintower.contracts import load_target
-from pintower.export.build import build_graphs
+from pintower.contracts import GRAPHS, load_target
+from pintower.export.build import GraphBuilder
 from pintower.models.adoption import adopt
 from pintower.models.onnx_session import GraphEncoder, open_built_graph
 from pintower.models.pin_inputs import pin_texts
@@ -69,7 +69,8 @@ def test_graphs_give_sentence_transformers_embeddings(
     graphs.mkdir()
     adopt(StudentConfig(method="encoder", query_encoder=str(encoder)), pins_folder, folder)
     student = load_student(folder)
-    contract = build_graphs(student, load_target("cpu-fp32"), graphs)
+    builder = GraphBuilder(student, load_target("cpu-fp32"), graphs, list)
+    contract = builder.contract({name: builder.build(name, "fp32") for name in GRAPHS})
     rules = student.rendering
 
     own = SentenceTransformer(str(encoder), device="cpu")

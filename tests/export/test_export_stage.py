@@ -52,7 +52,7 @@ def test_contract_names_files_that_are_what_it_says(exported: Path, tiny_student
             "sha256": built.sha256,
         }
         assert built.artifact_id == hash_json(parts)
-        assert built.precision == contract.target.precision[name]
+        assert built.precision == contract.target.precision[name][0]
 
 
 def test_folder_holds_what_the_query_side_needs_and_nothing_else(
@@ -74,12 +74,16 @@ def test_every_gate_passed_and_none_is_missing(exported: Path) -> None:
     assert all(gate.passed for gate in gates.values())
     assert read_json(exported / "gates.json")["passed"] is True
     encoders = ("query_encoder", "pin_encoder")
-    parity = ("max_abs", "min_cosine", "batch_min_cosine")
+    parity = ("max_abs", "min_cosine", "norm_max_abs")
+    parity += ("batch_sensitivity", "batch_flips", "repeat_max_abs", "threads_sensitivity")
     files = ("contract", "opset", "ir_version", "file_size")
     wanted = {f"{name}.{figure}" for name in encoders for figure in parity}
     wanted |= {f"{name}.{figure}" for name in GRAPHS for figure in files}
-    assert gates.keys() == wanted | {"scorer.max_abs", "scorer.invalid_rows"}
-    precision = Contract.load(exported / "contract.json").target.precision["query_encoder"]
+    wanted |= {"scorer.max_abs", "scorer.invalid_rows", "query_encoder.precision"}
+    ranking = ("ndcg_loss_rel", "ndcg_loss_rel_low", "top8_flips", "kendall_tau")
+    wanted |= {f"ranking.{name}" for name in (*ranking, "score_max_abs", "score_mean_abs")}
+    assert gates.keys() == wanted
+    precision = Contract.load(exported / "contract.json").graphs["query_encoder"].precision
     limited = "query_encoder.max_abs" if precision == "fp32" else "query_encoder.min_cosine"
     assert gates[limited].allowed is not None
 
@@ -98,7 +102,7 @@ def test_graph_embeds_queries_as_torch_does(exported: Path, tiny_student: Path) 
     np.testing.assert_allclose(batched, reference, atol=tolerance)
 
 
-@pytest.mark.parametrize("target", ["cpu-fp32", "cpu-int8"])
+@pytest.mark.parametrize("target", ["cpu-fp32", "cpu-int8", "cpu-int8-static"])
 def test_exporting_twice_gives_the_same_bytes(
     target: str, tiny_student: Path, data: Path, tmp_path: Path
 ) -> None:
@@ -112,7 +116,11 @@ def test_exporting_twice_gives_the_same_bytes(
 def test_failed_gate_stops_and_tells_measured_and_allowed(
     tiny_student: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    use_target(monkeypatch, limits={"encoder_min_cosine": 1.5})
+    use_target(
+        monkeypatch,
+        limits={"encoder_min_cosine": 1.5},
+        precision={**load_target("cpu-int8").precision, "query_encoder": ("int8-dynamic",)},
+    )
     with pytest.raises(GateFailed) as raised:
         export("cpu-int8", tiny_student, data, tmp_path / "out")
     message = str(raised.value)
@@ -128,7 +136,9 @@ def test_graph_newer_than_the_target_is_refused_before_it_is_run(
     tiny_student: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use_target(monkeypatch, max_opset=16, max_ir_version=7)
-    with pytest.raises(GateFailed, match=r"scorer\.opset: measured 17, allowed <= 16") as raised:
+    with pytest.raises(
+        GateFailed, match=r"pin_encoder\.opset: measured 17, allowed <= 16"
+    ) as raised:
         export("cpu-fp32", tiny_student, data, tmp_path / "out")
     assert "pin_encoder.ir_version: measured 8, allowed <= 7" in str(raised.value)
     names = [gate.name for gate in read_gates(tmp_path / "out" / "gates.json")]

@@ -7,7 +7,7 @@ import typer
 
 from pintower.cli.output import stdout
 from pintower.cli.run import print_outcomes
-from pintower.config import DataConfig, ExportConfig, Recipe
+from pintower.config import DataConfig, ExportConfig, Recipe, RepositoryConfig
 from pintower.contracts import load_target
 from pintower.errors import InputError
 from pintower.models.layout import StudentLayout
@@ -22,8 +22,12 @@ def build(
     dataset: Annotated[Path, typer.Option(help="The dataset folder that holds the pins.")],
     out: Annotated[Path, typer.Option(help="Folder for export/, pins/ and models/.")],
     target: Annotated[
-        str, typer.Option(help="Where it will run: cpu-int8 or cpu-fp32.")
+        str, typer.Option(help="Where it will run: a file of export/targets, without its ending.")
     ] = "cpu-int8",
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(metavar="GATE", help="Let this gate fail; it is marked as overruled."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Export, gate, embed the pins and build the Triton model repository."""
@@ -34,7 +38,8 @@ def build(
     recipe = Recipe(
         name="build",
         data=DataConfig(path=dataset, judgments_required=False),
-        export=ExportConfig(target=target),
+        export=ExportConfig(target=target, allow=tuple(allow or ())),
+        repository=RepositoryConfig(allow=tuple(allow or ())),
     )
     stages = [stage for stage in STAGES if stage.name in BUILD]
     outcomes = run_stages(stages, recipe, out, given={"student": student})

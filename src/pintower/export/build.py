@@ -1,83 +1,126 @@
 """A student's graphs as files, and the contract that describes them."""
 
+import logging
 import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from pintower.artifacts import hash_file, hash_json
 from pintower.contracts import (
-    GRAPHS,
     BuiltGraph,
     Contract,
     GraphContract,
+    Precision,
     Target,
     load_graph_contract,
 )
+from pintower.export.fusion import fuse
 from pintower.export.graphs import EncoderGraph, ScorerGraph
-from pintower.export.quantization import quantize_dynamic
-from pintower.export.tracing import trace
+from pintower.export.int8.sensitivity import most_sensitive
+from pintower.export.int8.static import Prepared, TokenBatches, prepare, write_int8
+from pintower.export.quantization import write_dynamic_int8
+from pintower.export.tracing import conform, trace
 from pintower.models.layout import space_id
 from pintower.models.student import Student
-from pintower.progress import track
 
-__all__ = ["build_graphs"]
+__all__ = ["GraphBuilder"]
+
+logger = logging.getLogger(__name__)
 
 
-def build_graphs(student: Student, target: Target, folder: Path) -> Contract:
-    """Write the graphs in the target's precisions into a folder.
+@dataclass(frozen=True)
+class GraphBuilder:
+    """Builds a student's graphs for a target, each in any of its precisions.
 
-    Args:
+    Attributes:
         student: loaded.
         target: where they will run.
         folder: where ``<graph>.onnx`` go.
-
-    Returns:
-        Their contract, every symbol resolved. Whether the files keep it is for the gates to say.
+        texts: gives token ids and masks of queries for calibration, none of them held out.
     """
-    symbols = {
-        "D": student.head.width,
-        "F": len(student.head.match_features),
-        "V": sum(column["width"] for column in student.columns),
-    }
-    graphs: dict[str, EncoderGraph | ScorerGraph] = {
-        "query_encoder": EncoderGraph(student.query_encoder),
-        "pin_encoder": EncoderGraph(student.pin_encoder),
-        "scorer": ScorerGraph(student.head),
-    }
-    space = space_id(student.layout.root)
-    built = {}
-    for name in track(GRAPHS, "exporting graphs", unit="graphs"):
-        contract = load_graph_contract(name).resolve(symbols)
-        built[name] = _build(graphs[name], contract, target.precision[name], space, folder)
-    return Contract(
-        space_id=space,
-        target=target,
-        symbols=symbols,
-        match_features=student.head.match_features,
-        feature_columns=tuple(column["name"] for column in student.columns),
-        graphs=built,
-    )
 
+    student: Student
+    target: Target
+    folder: Path
+    texts: Callable[[], TokenBatches]
 
-def _build(
-    graph: EncoderGraph | ScorerGraph,
-    contract: GraphContract,
-    precision: str,
-    space: str,
-    folder: Path,
-) -> BuiltGraph:
-    path = folder / f"{contract.name}.onnx"
-    if precision == "fp32":
-        trace(graph, contract, path)
-    else:
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".fp32-") as temporary:
-            traced = Path(temporary) / path.name
-            trace(graph, contract, traced)
-            quantize_dynamic(traced, path, contract)
-    digest = hash_file(path)
-    return BuiltGraph(
-        **contract.model_dump(),
-        file=path.name,
-        precision=precision,
-        sha256=digest,
-        artifact_id=hash_json({"space_id": space, "precision": precision, "sha256": digest}),
-    )
+    @cached_property
+    def space_id(self) -> str:
+        """The student's."""
+        return space_id(self.student.layout.root)
+
+    @cached_property
+    def symbols(self) -> dict[str, int]:
+        """D, F and V of the contracts."""
+        return {
+            "D": self.student.head.width,
+            "F": len(self.student.head.match_features),
+            "V": sum(column["width"] for column in self.student.columns),
+        }
+
+    def build(self, name: str, precision: Precision) -> BuiltGraph:
+        """Write one graph. Whether it keeps its contract is for the gates to say.
+
+        Args:
+            name: of the graph.
+            precision: one that the graph can have: the scorer has fp32 alone.
+        """
+        contract = load_graph_contract(name).resolve(self.symbols)
+        path = self.folder / f"{name}.onnx"
+        logger.info("building %s in %s", name, precision)
+        with tempfile.TemporaryDirectory(dir=self.folder, prefix=".build-") as temporary:
+            traced = Path(temporary) / "traced.onnx"
+            trace(self._module(name), contract, traced)
+            if precision == "fp32":
+                traced.replace(path)
+            elif precision == "int8-dynamic":
+                write_dynamic_int8(self._fused(traced, contract), path, contract)
+            else:
+                prepared = self._prepared(traced, contract)
+                write_int8(prepared, path, keep=self._kept(prepared, precision))
+                conform(path, contract)
+        digest = hash_file(path)
+        identity = {"space_id": self.space_id, "precision": precision, "sha256": digest}
+        return BuiltGraph(
+            **contract.model_dump(),
+            file=path.name,
+            precision=precision,
+            sha256=digest,
+            artifact_id=hash_json(identity),
+        )
+
+    def contract(self, graphs: dict[str, BuiltGraph]) -> Contract:
+        """Return the contract of an export: everything resolved."""
+        return Contract(
+            space_id=self.space_id,
+            target=self.target,
+            symbols=self.symbols,
+            match_features=self.student.head.match_features,
+            feature_columns=tuple(column["name"] for column in self.student.columns),
+            graphs=graphs,
+        )
+
+    def _module(self, name: str) -> EncoderGraph | ScorerGraph:
+        if name == "scorer":
+            return ScorerGraph(self.student.head)
+        encoders = {
+            "query_encoder": self.student.query_encoder,
+            "pin_encoder": self.student.pin_encoder,
+        }
+        return EncoderGraph(encoders[name])
+
+    def _fused(self, traced: Path, contract: GraphContract) -> Path:
+        fused = traced.with_name("fused.onnx")
+        fuse(traced, fused, self.student.query_encoder[0].auto_model.config, contract)
+        return fused
+
+    def _prepared(self, traced: Path, contract: GraphContract) -> Prepared:
+        method = self.target.calibration.method
+        return prepare(self._fused(traced, contract), self.texts(), method)
+
+    def _kept(self, prepared: Prepared, precision: Precision) -> list[str]:
+        if precision == "int8-static":
+            return []
+        return most_sensitive(prepared, self.texts())

@@ -1,4 +1,4 @@
-"""Gates on an encoder's graph: the same embeddings as in torch, whatever the batch."""
+"""Gates on an encoder's graph: the same embeddings as in torch."""
 
 from collections.abc import Sequence
 
@@ -12,8 +12,10 @@ from pintower.progress import track
 
 __all__ = ["encoder_gates"]
 
-_BATCH = 8
 _SHOWN = 60
+
+_NORM_MAX_ABS = 1e-3
+"""Every form of a graph normalizes in floating point."""
 
 
 def encoder_gates(
@@ -27,8 +29,8 @@ def encoder_gates(
     """Measure an encoder's graph on N texts, each alone, against torch in fp32.
 
     An fp32 graph is held to the largest difference of any element, a quantized one to the smallest
-    cosine of any text. How far an embedding moves with its batch is told, not limited: a target
-    whose encoder moves says ``merge_queries = false``.
+    cosine of any text; either to the length of the vectors, which a cosine does not see and the
+    scoring head does.
 
     Args:
         built: the graph.
@@ -47,7 +49,6 @@ def encoder_gates(
     worst = int(np.argmin(np.nan_to_num(cosine, nan=-1.0)))
     detail = {"texts": len(texts), "precision": built.precision}
     exact = built.precision == "fp32"
-    batched = _in_mixed_batches(encoder, texts, vectors)
     return [
         gate(
             f"{built.name}.max_abs",
@@ -63,25 +64,12 @@ def encoder_gates(
             detail={**detail, "mean_cosine": float(cosine.mean()), "worst": texts[worst][:_SHOWN]},
         ),
         gate(
-            f"{built.name}.batch_min_cosine",
-            _cosine(alone, batched).min(),
-            better="higher",
-            detail={**detail, "batch": _BATCH, "max_abs": float(np.abs(alone - batched).max())},
+            f"{built.name}.norm_max_abs",
+            np.abs(_norms(alone) - _norms(reference)).max(),
+            _NORM_MAX_ABS,
+            detail=detail,
         ),
     ]
-
-
-def _in_mixed_batches(
-    encoder: GraphEncoder, texts: Sequence[str], vectors: NDArray[np.float32] | None
-) -> NDArray[np.float32]:
-    """Return the embeddings of texts in batches of any lengths, the short ones padded."""
-    order = np.random.default_rng(0).permutation(len(texts))
-    result = np.zeros((len(texts), encoder.width), dtype=np.float32)
-    for start in range(0, len(order), _BATCH):
-        rows = order[start : start + _BATCH]
-        extra = None if vectors is None else vectors[rows]
-        result[rows] = encoder.embed([texts[row] for row in rows], extra, batch_tokens=1 << 40)
-    return result
 
 
 def _rows(vectors: NDArray[np.float32] | None, begin: int, end: int) -> NDArray[np.float32] | None:
@@ -89,6 +77,11 @@ def _rows(vectors: NDArray[np.float32] | None, begin: int, end: int) -> NDArray[
 
 
 def _cosine(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float32]:
-    norms = np.linalg.norm(left, axis=1) * np.linalg.norm(right, axis=1)
+    norms = _norms(left) * _norms(right)
     cosine: NDArray[np.float32] = (left * right).sum(axis=1) / np.maximum(norms, 1e-12)
     return cosine
+
+
+def _norms(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    norms: NDArray[np.float32] = np.linalg.norm(rows, axis=1)
+    return norms

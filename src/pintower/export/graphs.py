@@ -4,12 +4,14 @@ Pooling, projection and normalization belong to the encoders' graphs, softmax, e
 the check for finite values to the scorer's, so that nothing is left for a server to do.
 """
 
+from typing import Any
+
 import torch
 from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import Normalize, Pooling
 from torch import Tensor, nn
 from transformers import PretrainedConfig
 
-from pintower.models.encoders import embed_tokens
 from pintower.models.scoring_head import LEVELS, ScoringHead
 
 __all__ = ["EncoderGraph", "ScorerGraph"]
@@ -36,8 +38,30 @@ class EncoderGraph(nn.Module):
 
         ``features`` are a pin's feature vectors FP32 [B, V], for encoders that take them.
         """
-        ids, mask = input_ids, attention_mask
-        return {"EMBEDDING": embed_tokens(self.encoder, ids, mask, features)}
+        state: dict[str, Any] = {"input_ids": input_ids, "attention_mask": attention_mask}
+        if features is not None:
+            state["feature_vectors"] = features
+        for module in self.encoder:
+            if isinstance(module, Pooling) and module.pooling_mode == "mean":
+                state["sentence_embedding"] = _mean(state["token_embeddings"], attention_mask)
+            elif isinstance(module, Normalize):
+                state["sentence_embedding"] = _unit(state["sentence_embedding"])
+            else:
+                state = module(state)
+        return {"EMBEDDING": state["sentence_embedding"]}
+
+
+def _mean(tokens: Tensor, mask: Tensor) -> Tensor:
+    """Return the mean FP32 [B, H] of tokens FP32 [B, L, H]: a product, not a masked copy."""
+    weights = mask.to(tokens.dtype)
+    total = weights.sum(dim=1, keepdim=True).clamp(min=1e-9)
+    return torch.matmul(weights[:, None, :], tokens)[:, 0] / total
+
+
+def _unit(rows: Tensor) -> Tensor:
+    """Return rows FP32 [B, H] at length 1, without the shapes that tracing normalize leaves."""
+    lengths: Tensor = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
+    return rows / lengths.clamp(min=1e-12)
 
 
 class ScorerGraph(nn.Module):

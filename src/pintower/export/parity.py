@@ -1,94 +1,102 @@
-"""The parity gates: the built graphs against the student in torch, on texts from the data."""
+"""The gates of an export: its graphs against the student in torch, on texts from the data."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-import polars as pl
-from tokenizers import Tokenizer
-
-from pintower.config import ExportConfig
-from pintower.contracts import Contract
+from pintower.contracts import BuiltGraph, Limits, Target
 from pintower.export.encoder_gates import encoder_gates
-from pintower.export.samples import EDGE_TEXTS, sample_pins, sample_queries, spread_over_lengths
+from pintower.export.invariance_gates import invariance_gates
+from pintower.export.ranking_gates import ranking_gates
+from pintower.export.reference import Reference
 from pintower.export.scorer_gates import scorer_gates
-from pintower.gates import Gate
-from pintower.models.onnx_session import GraphEncoder, GraphScorer, open_built_graph
-from pintower.models.pin_inputs import feature_matrix, pin_texts
-from pintower.models.student import Student
-from pintower.models.tokenization import load_tokenizer
-from pintower.text.rendering import Rendering, render_query
+from pintower.export.structure_gates import structure_gates
+from pintower.gates import Gate, failed
+from pintower.models.onnx_session import GraphEncoder, GraphScorer, open_graph
 
-__all__ = ["parity_gates"]
+__all__ = ["Measurement"]
 
 _SCORED_QUERIES = 50
 
 
-def parity_gates(
-    config: ExportConfig, student: Student, contract: Contract, data: Path, folder: Path
-) -> list[Gate]:
-    """Compare the three graphs of an export folder with the student they were made from.
+@dataclass(frozen=True)
+class Measurement:
+    """Measures built graphs of one export.
 
-    Args:
-        config: size and seed of the sample.
-        student: the torch side, fp32.
-        contract: of the graphs.
-        data: the data stage's folder; its query log and pins give the texts.
+    Attributes:
+        reference: what they are held to.
+        target: its limits decide.
         folder: where the graphs lie.
     """
-    rendering, layout, limits = student.rendering, student.layout, contract.target.limits
 
-    tokenizer = load_tokenizer(layout.query_encoder, rendering.query_max_tokens)
-    queries = _choose_queries(config, data, tokenizer, rendering)
-    query_embeddings = student.embed_queries(queries)
-    gates = encoder_gates(
-        contract.graphs["query_encoder"],
-        GraphEncoder(open_built_graph(folder, contract, "query_encoder"), tokenizer),
-        [render_query(query, rendering) for query in queries],
-        None,
-        query_embeddings,
-        limits,
-    )
+    reference: Reference
+    target: Target
+    folder: Path
 
-    tokenizer = load_tokenizer(layout.pin_encoder, rendering.pin_max_tokens)
-    pins = _choose_pins(config, data, tokenizer, rendering)
-    pin_embeddings = student.embed_pins(pins)
-    gates += encoder_gates(
-        contract.graphs["pin_encoder"],
-        GraphEncoder(open_built_graph(folder, contract, "pin_encoder"), tokenizer),
-        pin_texts(pins, rendering),
-        feature_matrix(pins, student.columns),
-        pin_embeddings,
-        limits,
-    )
+    @property
+    def limits(self) -> Limits:
+        """Of the target."""
+        return self.target.limits
 
-    scorer = GraphScorer(open_built_graph(folder, contract, "scorer"))
-    scored = slice(max(0, len(queries) - _SCORED_QUERIES), None)
-    embeddings = (query_embeddings[scored], pin_embeddings)
-    gates += scorer_gates(student, scorer, queries[scored], pins, embeddings, limits)
-    return gates
+    def query_encoder(self, built: BuiltGraph) -> list[Gate]:
+        """Measure structure, parity, invariance and ranking."""
+        gates = structure_gates(built, self.target, self.folder)
+        if failed(gates):
+            return gates
+        reference, path = self.reference, self.folder / built.file
+        encoder = GraphEncoder(open_graph(path, built), reference.query_tokenizer)
+        texts = reference.rendered(reference.queries)
+        gates += encoder_gates(built, encoder, texts, None, reference.query_embeddings, self.limits)
+        gates += invariance_gates(
+            built,
+            path,
+            encoder,
+            texts,
+            None,
+            reference.pin_embeddings,
+            self.limits,
+            batched=self.target.max_batch_size > 1,
+        )
+        if (judged := reference.judged) is not None:
+            embeddings = encoder.embed(reference.rendered(judged.pairs.queries))
+            gates += ranking_gates(reference.student, judged, embeddings, self.limits)
+        return gates
 
+    def pin_encoder(self, built: BuiltGraph) -> list[Gate]:
+        """Measure structure, parity and invariance; pins are always embedded in batches."""
+        gates = structure_gates(built, self.target, self.folder)
+        if failed(gates):
+            return gates
+        reference, path = self.reference, self.folder / built.file
+        encoder = GraphEncoder(open_graph(path, built), reference.pin_tokenizer)
+        texts, vectors = reference.pin_texts, reference.pin_vectors
+        gates += encoder_gates(
+            built, encoder, texts, vectors, reference.pin_embeddings, self.limits
+        )
+        gates += invariance_gates(
+            built,
+            path,
+            encoder,
+            texts,
+            vectors,
+            reference.query_embeddings,
+            self.limits,
+            batched=True,
+        )
+        return gates
 
-def _choose_queries(
-    config: ExportConfig, data: Path, tokenizer: Tokenizer, rendering: Rendering
-) -> list[str]:
-    found = sample_queries(data, config.parity_texts, config.seed)
-    lengths = _lengths(tokenizer, [render_query(query, rendering) for query in found])
-    chosen = spread_over_lengths(lengths, config.parity_texts, config.seed)
-    return [found[row] for row in chosen] + list(EDGE_TEXTS)
-
-
-def _choose_pins(
-    config: ExportConfig, data: Path, tokenizer: Tokenizer, rendering: Rendering
-) -> pl.DataFrame:
-    """Return real pins and, below them, pins that have an odd title and nothing else."""
-    found = sample_pins(data, config.parity_texts, config.seed)
-    lengths = _lengths(tokenizer, pin_texts(found, rendering))
-    chosen = found[spread_over_lengths(lengths, config.parity_texts, config.seed)]
-    odd = pl.DataFrame(
-        {"pin_id": [f"odd-{row}" for row in range(len(EDGE_TEXTS))], "title": EDGE_TEXTS}
-    )
-    return pl.concat([chosen, odd], how="diagonal")
-
-
-def _lengths(tokenizer: Tokenizer, texts: Sequence[str]) -> list[int]:
-    return [len(encoding) for encoding in tokenizer.encode_batch_fast(list(texts))]
+    def scorer(self, built: BuiltGraph) -> list[Gate]:
+        """Measure structure, parity and the answers to values that are not finite."""
+        gates = structure_gates(built, self.target, self.folder)
+        if failed(gates):
+            return gates
+        reference = self.reference
+        scored = slice(max(0, len(reference.queries) - _SCORED_QUERIES), None)
+        gates += scorer_gates(
+            reference.student,
+            GraphScorer(open_graph(self.folder / built.file, built)),
+            reference.queries[scored],
+            reference.pins,
+            (reference.query_embeddings[scored], reference.pin_embeddings),
+            self.limits,
+        )
+        return gates

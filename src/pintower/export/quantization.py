@@ -1,38 +1,45 @@
-"""How a graph's weights are stored: fp32 as traced, or dynamic int8."""
+"""Dynamic int8: weights in eight bits, activations quantized batch by batch as they come."""
 
-import shutil
-import tempfile
+import logging
 from pathlib import Path
 
-from optimum.onnxruntime import AutoQuantizationConfig, ORTQuantizer
-from transformers import PretrainedConfig
+import onnx
+from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from pintower.contracts import GraphContract
 from pintower.export.tracing import conform
 
-__all__ = ["quantize_dynamic"]
+__all__ = ["write_dynamic_int8"]
 
-_OPERATORS = ["MatMul", "Gemm", "Gather"]
-"""Gather holds the token embeddings, in small encoders half of the weights."""
+_OPERATORS = ["MatMul", "Attention", "Gather"]
+"""Gather holds the token embeddings, in small encoders half of the weights. Projections behind the
+pooling (Gemm) stay in fp32: they are small, and every query's embedding hangs on them."""
 
 
-def quantize_dynamic(source: Path, target: Path, contract: GraphContract) -> None:
-    """Write an int8 form of an fp32 graph: int8 weights, activations quantized as they come.
+def write_dynamic_int8(source: Path, target: Path, contract: GraphContract) -> None:
+    """Write an int8 form of an fp32 graph.
 
     Weights have one scale a column. Activations take their range from the whole tensor, so that an
-    embedding moves with the batch it is in (which the batch gate measures).
+    embedding moves with the batch it is in (which the invariance gates measure).
 
     Args:
-        source: the fp32 file.
+        source: the fused fp32 file.
         target: where the int8 file goes.
         contract: of both; inputs and outputs keep their types.
     """
-    recipe = AutoQuantizationConfig.avx512_vnni(
-        is_static=False, per_channel=True, operators_to_quantize=list(_OPERATORS)
-    )
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".quantize-") as folder:
-        # The config is only copied along; giving one keeps the quantizer from looking for it.
-        quantizer = ORTQuantizer(source, config=PretrainedConfig())
-        quantizer.quantize(recipe, save_dir=folder, file_suffix="int8")
-        shutil.move(Path(folder) / f"{source.stem}_int8.onnx", target)
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)  # it advises, through the root logger, to do what was done here
+    try:
+        quantize_dynamic(
+            source,
+            target,
+            op_types_to_quantize=list(_OPERATORS),
+            per_channel=True,
+            weight_type=QuantType.QInt8,
+            # The fused operators' outputs have no type that it could infer.
+            extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
+        )
+    finally:
+        root.setLevel(level)
     conform(target, contract)

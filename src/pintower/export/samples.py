@@ -6,11 +6,20 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from tokenizers import Tokenizer
 
 from pintower.data.tables import PINS, QUERY_LOG
 from pintower.errors import DatasetError
+from pintower.models.pin_inputs import length_batches
+from pintower.models.tokenization import token_batch
 
-__all__ = ["EDGE_TEXTS", "sample_pins", "sample_queries", "spread_over_lengths"]
+__all__ = [
+    "EDGE_TEXTS",
+    "sample_pins",
+    "sample_queries",
+    "spread_over_lengths",
+    "token_batches",
+]
 
 EDGE_TEXTS = (
     "",
@@ -27,6 +36,8 @@ EDGE_TEXTS = (
 )
 """Empty, one character, blanks, over-long words and over-long text, emoji, Arabic, Chinese,
 combining marks, control and private characters, punctuation."""
+
+_BATCH_TOKENS = 512
 
 _POOL = 20
 """Rows looked at for each text wanted, so that rare lengths are found."""
@@ -73,6 +84,17 @@ def spread_over_lengths(lengths: Sequence[int], count: int, seed: int) -> NDArra
     rank = np.arange(len(order)) - np.searchsorted(sorted_values, sorted_values)
     chosen: NDArray[np.int64] = drawn[order[np.argsort(rank, kind="stable")]][:count]
     return chosen
+
+
+def token_batches(
+    tokenizer: Tokenizer, texts: Sequence[str]
+) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Return token ids and masks INT64 [B, L] of texts, those of similar length together."""
+    lengths = [len(encoding) for encoding in tokenizer.encode_batch_fast(list(texts))]
+    return [
+        token_batch(tokenizer, [texts[row] for row in rows])
+        for rows in length_batches(lengths, _BATCH_TOKENS)
+    ]
 
 
 def _table(data: Path, name: str) -> pl.LazyFrame:

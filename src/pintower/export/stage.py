@@ -7,11 +7,21 @@ from pathlib import Path
 from typing import Any
 
 from pintower.config import ExportConfig
-from pintower.contracts import load_target
-from pintower.export.build import build_graphs
-from pintower.export.parity import parity_gates
-from pintower.export.structure_gates import structure_gates
-from pintower.gates import Gate, describe_environment, explain, raise_if_failed, write_gates
+from pintower.contracts import GRAPHS, BuiltGraph, load_target
+from pintower.export.build import GraphBuilder
+from pintower.export.choice import choose_precision
+from pintower.export.int8.static import TokenBatches
+from pintower.export.parity import Measurement
+from pintower.export.reference import Reference, calibration_queries
+from pintower.export.samples import token_batches
+from pintower.gates import (
+    Gate,
+    describe_environment,
+    explain,
+    overrule,
+    raise_if_failed,
+    write_gates,
+)
 from pintower.models.student import Student, load_student
 from pintower.models.tokenization import load_tokenizer
 
@@ -19,7 +29,7 @@ __all__ = ["run"]
 
 logger = logging.getLogger(__name__)
 
-_TOLD = ("query_encoder.max_abs", "query_encoder.min_cosine", "pin_encoder.max_abs")
+_TOLD = ("query_encoder.min_cosine", "ranking.ndcg_loss_rel", "pin_encoder.max_abs")
 """Gates whose figures are worth a place in the manifest."""
 
 _PACKAGES = ("onnxruntime", "onnx", "optimum-onnx", "torch", "transformers")
@@ -42,22 +52,43 @@ def run(config: ExportConfig, inputs: Mapping[str, Path], folder: Path) -> dict[
     """
     target = load_target(config.target)
     student = load_student(inputs["student"])
-    contract = build_graphs(student, target, folder)
+    data = inputs["data"]
+    what = f"The graphs of {inputs['student']} for target {target.name}"
+    reference = Reference(config, student, data)
+
+    def texts() -> TokenBatches:
+        queries = calibration_queries(data, target.calibration.texts, config.seed)
+        return token_batches(reference.query_tokenizer, reference.rendered(queries))
+
+    builder = GraphBuilder(student, target, folder, texts)
+    measurement = Measurement(reference, target, folder)
+    gates: list[Gate] = []
+    graphs: dict[str, BuiltGraph] = {}
+    for name in ("pin_encoder", "scorer"):
+        (precision,) = target.precision[name]
+        graphs[name] = builder.build(name, precision)
+        gates += overrule(getattr(measurement, name)(graphs[name]), config.allow)
+        _keep(folder, gates, what)
+    choice = choose_precision(
+        target.precision["query_encoder"],
+        lambda precision: builder.build("query_encoder", precision),
+        measurement.query_encoder,
+        config.allow,
+    )
+    graphs["query_encoder"] = choice.built
+    contract = builder.contract({name: graphs[name] for name in GRAPHS})
     contract.save(folder / "contract.json")
     _copy_query_side(student, folder)
-
-    what = f"The graphs of {inputs['student']} for target {target.name}"
-    gates = structure_gates(contract, folder)
+    gates = choice.gates + gates
     _keep(folder, gates, what)
-    parity = parity_gates(config, student, contract, inputs["data"], folder)
-    _keep(folder, gates + parity, what)
-    for item in parity:
+    for item in gates:
         logger.info("%s", explain(item))
     return {
         "target": target.name,
         "space_id": contract.space_id[:12],
-        "gates": len(gates) + len(parity),
-        **{item.name: item.measured for item in parity if item.name in _TOLD},
+        "query_encoder": choice.built.precision,
+        "gates": len(gates),
+        **{item.name: item.measured for item in gates if item.name in _TOLD},
     }
 
 

@@ -19,12 +19,26 @@ _OF_A_GRAPH = {
     "file_size": "file size",
     "max_abs": "largest difference from torch",
     "min_cosine": "lowest cosine with torch",
-    "batch_min_cosine": "lowest cosine, in a batch against alone",
+    "norm_max_abs": "largest difference of a vector's length from torch",
+    "batch_sensitivity": "largest change of a cosine, alone or in a batch",
+    "batch_flips": "share of top-8 pairs that swap in a batch",
+    "repeat_max_abs": "difference from run to run",
+    "threads_sensitivity": "largest change of a cosine, one thread or two",
     "invalid_rows": "faults with rows that are not finite",
 }
+_CHOICE = "query_encoder.precision"
+
 _VERSIONS = (".opset", ".ir_version")
 """Gates on a version: at its limit is as good as far from it."""
 
+_OF_THE_RANKING = {
+    "ndcg_loss_rel": "Loss of nDCG@20 against torch, as a share of it",
+    "ndcg_loss_rel_low": "The same loss, lower end of its interval",
+    "top8_flips": "Share of top-8 pairs ranked other than in torch",
+    "kendall_tau": "Kendall's tau with torch's ranking",
+    "score_max_abs": "Largest score difference from torch",
+    "score_mean_abs": "Mean score difference from torch",
+}
 _OF_THE_SERVER = {
     "runtimes_agree": "Largest score difference between two ONNX Runtimes",
     "runtimes_min_cosine": "Lowest cosine between two ONNX Runtimes",
@@ -57,6 +71,7 @@ class GateRow:
         used: share of the limit that is used up, 1 at the limit; None where no share makes sense.
         passed: whether the release may go on.
         over: what it was measured on.
+        overruled: it failed, and whoever built the release let it pass.
     """
 
     key: str
@@ -66,6 +81,7 @@ class GateRow:
     used: float | None
     passed: bool
     over: str
+    overruled: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,12 +93,19 @@ class GateFile:
         limited: gates with a limit, failed ones first, limits on versions last.
         zero: gates that allow nothing, failed ones first.
         told: figures without a limit.
+        choice: sentences on the precision that was taken and those that were refused before it.
     """
 
     title: str
     limited: Sequence[GateRow]
     zero: Sequence[GateRow]
     told: Sequence[GateRow]
+    choice: Sequence[str] = ()
+
+    @property
+    def overruled(self) -> list[GateRow]:
+        """Gates that failed and were let pass."""
+        return [row for row in (*self.limited, *self.zero) if row.overruled]
 
     @property
     def decided(self) -> int:
@@ -109,7 +132,8 @@ def describe_gates(title: str, path: Path) -> GateFile | None:
         title=title,
         limited=_rows(item for item in limited if item.allowed != 0),
         zero=_rows(item for item in limited if item.allowed == 0),
-        told=_rows(item for item in gates if item.allowed is None),
+        told=_rows(item for item in gates if item.allowed is None and item.name != _CHOICE),
+        choice=[line for item in gates if item.name == _CHOICE for line in _choice(item)],
     )
 
 
@@ -138,16 +162,28 @@ def _rows(gates: Iterable[Gate]) -> list[GateRow]:
             used=share_of_limit(item),
             passed=item.passed,
             over=_over(item),
+            overruled=item.overruled,
         )
         for item in gates
     ]
     return sorted(rows, key=lambda row: (row.passed, row.used is None))
 
 
+def _choice(item: Gate) -> list[str]:
+    """Return what a choice of precision says: what was taken, and why not what came before."""
+    refused = [
+        f"{precision} was refused: {'; '.join(lines)}."
+        for precision, lines in item.detail["refused"].items()
+    ]
+    return [f"The query encoder is {item.detail['taken']}.", *refused]
+
+
 def _name(key: str) -> str:
     graph, _, check = key.partition(".")
     if graph in _GRAPHS and check:
         return f"{_GRAPHS[graph]}: {_OF_A_GRAPH.get(check, plain(check).lower())}"
+    if graph == "ranking" and check:
+        return _OF_THE_RANKING.get(check, plain(check))
     return _OF_THE_SERVER.get(key, plain(key))
 
 

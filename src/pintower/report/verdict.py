@@ -128,8 +128,12 @@ def _compared(row: Difference) -> str:
 
 def _gates(gates: Sequence[GateFile | None]) -> str:
     failed = [row for found in gates if found for row in found.failed]
+    overruled = [row for found in gates if found for row in found.overruled]
     if not failed:
         passed = "Every gate passed" if any(gates) else "No gate was measured"
+        if overruled:
+            named = ", ".join(row.name[:1].lower() + row.name[1:] for row in overruled)
+            passed = f"Every gate passed but {len(overruled)} that were overruled ({named})"
         return f"{passed}, {_unmeasured(gates)}." if any(gates) and None in gates else f"{passed}."
     decided = sum(found.decided for found in gates if found)
     more = f" and {len(failed) - 1} more" if len(failed) > 1 else ""

@@ -8,7 +8,7 @@ from typing import Any
 
 from pintower.config import RepositoryConfig
 from pintower.contracts import Contract
-from pintower.gates import Gate, describe_environment, explain, write_gates
+from pintower.gates import Gate, describe_environment, explain, overrule, write_gates
 from pintower.repository.behaviour import behaviour_gates
 from pintower.repository.interfaces import SERVED_GRAPHS
 from pintower.repository.layout import RepositoryLayout
@@ -73,6 +73,7 @@ def measure(
         gates += behaviour_gates(wire, reference, samples[0], allowed=allowed)
     for cache in sorted(folder.rglob("__pycache__")):
         shutil.rmtree(cache)
+    gates = overrule(gates, config.allow)
     write_gates(RepositoryLayout(folder).gates, gates, _where(environment, contract, reference))
     for item in gates:
         logger.info("%s", explain(item))

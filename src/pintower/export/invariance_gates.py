@@ -1,0 +1,101 @@
+"""Gates on what else is there: a text's embedding must not hang on its batch, run or threads."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pintower.contracts import BuiltGraph, Limits
+from pintower.export.flips import count_flips
+from pintower.gates import Gate, gate
+from pintower.models.onnx_session import GraphEncoder, open_graph
+
+__all__ = ["invariance_gates"]
+
+_BATCH = 8
+_REPEATED = 50
+_TOP = 8
+
+
+def invariance_gates(
+    built: BuiltGraph,
+    path: Path,
+    encoder: GraphEncoder,
+    texts: Sequence[str],
+    vectors: NDArray[np.float32] | None,
+    others: NDArray[np.float32],
+    limits: Limits,
+    *,
+    batched: bool,
+) -> list[Gate]:
+    """Embed texts alone, in batches of mixed lengths, again, and on two threads.
+
+    What a difference means is told by cosines with the other side's embeddings: by how much one
+    moves, and how many pairs in a text's top 8 of them change places.
+
+    Args:
+        built: the graph.
+        path: of its file.
+        encoder: the graph with its tokenizer.
+        texts: N, as rendered.
+        vectors: their feature vectors FP32 [N, V], if it takes any.
+        others: embeddings of the other tower FP32 [M, D].
+        limits: of the target.
+        batched: whether a server may batch; else the figures are told, not limited.
+    """
+    name = built.name
+    alone = encoder.embed(texts, vectors)
+    mixed = _in_mixed_batches(encoder, texts, vectors)
+    change, flips, pairs = _moved(alone, mixed, others)
+    few = slice(None, None, max(1, len(texts) // _REPEATED))
+    some = [*texts[few]]
+    extra = None if vectors is None else vectors[few]
+    again = float(np.abs(encoder.embed(some, extra) - alone[few]).max())
+    two = GraphEncoder(open_graph(path, built, threads=2), encoder.tokenizer)
+    threads, _, _ = _moved(alone[few], two.embed(some, extra), others)
+    detail = {"texts": len(texts), "batch": _BATCH, "cosines_with": len(others)}
+    return [
+        gate(
+            f"{name}.batch_sensitivity",
+            change,
+            limits.batch_max_change if batched else None,
+            detail={**detail, "max_abs": float(np.abs(alone - mixed).max())},
+        ),
+        gate(
+            f"{name}.batch_flips",
+            flips / max(1, pairs),
+            limits.batch_max_flips if batched else None,
+            detail={**detail, "flips": flips, "pairs": pairs},
+        ),
+        gate(f"{name}.repeat_max_abs", again, 0.0, detail={"texts": len(some)}),
+        gate(
+            f"{name}.threads_sensitivity",
+            threads,
+            limits.threads_max_change,
+            detail={"texts": len(some), "threads": [1, 2]},
+        ),
+    ]
+
+
+def _moved(
+    left: NDArray[np.float32], right: NDArray[np.float32], others: NDArray[np.float32]
+) -> tuple[float, int, int]:
+    """Return the largest change of a cosine, the pairs swapped in the top 8, and all of them."""
+    first, second = left @ others.T, right @ others.T
+    flips = [count_flips(a, b, _TOP) for a, b in zip(first, second, strict=True)]
+    swapped, pairs = np.sum(flips, axis=0)
+    return float(np.abs(first - second).max()), int(swapped), int(pairs)
+
+
+def _in_mixed_batches(
+    encoder: GraphEncoder, texts: Sequence[str], vectors: NDArray[np.float32] | None
+) -> NDArray[np.float32]:
+    """Return the embeddings of texts in batches of any lengths, the short ones padded."""
+    order = np.random.default_rng(0).permutation(len(texts))
+    result = np.zeros((len(texts), encoder.width), dtype=np.float32)
+    for start in range(0, len(order), _BATCH):
+        rows = order[start : start + _BATCH]
+        extra = None if vectors is None else vectors[rows]
+        result[rows] = encoder.embed([texts[row] for row in rows], extra, batch_tokens=1 << 40)
+    return result

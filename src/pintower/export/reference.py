@@ -1,0 +1,165 @@
+"""What the graphs are held to: texts, pins and judged pairs, and the student's answers in torch.
+
+It is computed once; every form of a graph that is tried is compared with the same.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from pintower.config import ExportConfig
+from pintower.data.tables import JUDGMENTS, PINS, read_table
+from pintower.export.samples import EDGE_TEXTS, sample_pins, sample_queries, spread_over_lengths
+from pintower.models.pairs import Pairs, number_pairs, pair_match_features
+from pintower.models.pin_inputs import feature_matrix, pin_texts
+from pintower.models.scoring_head import LEVELS
+from pintower.models.student import Student
+from pintower.models.tokenization import load_tokenizer
+from pintower.text.rendering import render_query
+
+__all__ = ["JudgedPairs", "Reference", "calibration_queries"]
+
+
+@dataclass(frozen=True)
+class JudgedPairs:
+    """Judged pairs with what scoring them takes besides the queries' embeddings.
+
+    Attributes:
+        pairs: N of them, over Q queries and P pins.
+        levels: INT64 [N].
+        match_features: FP32 [N, F].
+        pins: embeddings in torch, FP32 [P, D].
+        queries: embeddings in torch, FP32 [Q, D].
+    """
+
+    pairs: Pairs
+    levels: NDArray[np.int64]
+    match_features: NDArray[np.float32]
+    pins: NDArray[np.float32]
+    queries: NDArray[np.float32]
+
+    def scores(self, student: Student, queries: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the relevance score FP32 [N] that embeddings FP32 [Q, D] of the queries give."""
+        asked, shown = queries[self.pairs.query], self.pins[self.pairs.pin]
+        probabilities = student.score(asked, shown, self.match_features)
+        scores = probabilities @ np.arange(1, LEVELS + 1, dtype=np.float32)
+        return scores.astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Texts of every length, odd ones among them, and the student's answers to them.
+
+    Attributes:
+        config: sizes and seed of the samples.
+        student: the torch side, fp32.
+        data: the data stage's folder.
+    """
+
+    config: ExportConfig
+    student: Student
+    data: Path
+
+    @cached_property
+    def query_tokenizer(self) -> Tokenizer:
+        """The query encoder's tokenizer."""
+        rendering = self.student.rendering
+        return load_tokenizer(self.student.layout.query_encoder, rendering.query_max_tokens)
+
+    @cached_property
+    def pin_tokenizer(self) -> Tokenizer:
+        """The pin encoder's tokenizer."""
+        rendering = self.student.rendering
+        return load_tokenizer(self.student.layout.pin_encoder, rendering.pin_max_tokens)
+
+    @cached_property
+    def queries(self) -> list[str]:
+        """Logged queries of every length, then odd ones."""
+        found = sample_queries(self.data, self.config.parity_texts, self.config.seed)
+        chosen = self._spread(self.query_tokenizer, self.rendered(found))
+        return [found[row] for row in chosen] + list(EDGE_TEXTS)
+
+    @cached_property
+    def query_embeddings(self) -> NDArray[np.float32]:
+        """Of the queries, FP32 [Q, D]."""
+        return self.student.embed_queries(self.queries)
+
+    @cached_property
+    def pins(self) -> pl.DataFrame:
+        """Real pins and, below them, pins that have an odd title and nothing else."""
+        found = sample_pins(self.data, self.config.parity_texts, self.config.seed)
+        chosen = self._spread(self.pin_tokenizer, pin_texts(found, self.student.rendering))
+        names = [f"odd-{row}" for row in range(len(EDGE_TEXTS))]
+        odd = pl.DataFrame({"pin_id": names, "title": EDGE_TEXTS})
+        return pl.concat([found[chosen], odd], how="diagonal")
+
+    @cached_property
+    def pin_texts(self) -> list[str]:
+        """The pins as the pin encoder sees them."""
+        return pin_texts(self.pins, self.student.rendering)
+
+    @cached_property
+    def pin_vectors(self) -> NDArray[np.float32] | None:
+        """The pins' feature vectors FP32 [P, V], where the pin encoder takes them."""
+        return feature_matrix(self.pins, self.student.columns)
+
+    @cached_property
+    def pin_embeddings(self) -> NDArray[np.float32]:
+        """Of the pins, FP32 [P, D]."""
+        return self.student.embed_pins(self.pins)
+
+    @cached_property
+    def judged(self) -> JudgedPairs | None:
+        """Judged pairs of held-out queries, of any queries where none is; None without judgments.
+
+        Queries whose pins are all of one level tell nothing about a ranking and are left out.
+        """
+        table = _judgments(self.data)
+        if table.is_empty():
+            return None
+        held_out = table.filter(pl.col("split") == "test")
+        table = table if held_out.is_empty() else held_out
+        table = table.filter(pl.col("level").n_unique().over("query") > 1)
+        names = table["query"].unique().sort()
+        drawn = np.random.default_rng(self.config.seed).permutation(len(names))
+        chosen = names.gather(drawn[: self.config.ranking_queries])
+        table = table.filter(pl.col("query").is_in(chosen.implode())).sort("query", "pin_id")
+        if table.is_empty():
+            return None
+        pins = read_table(self.data, PINS)
+        pairs = number_pairs(table["query"].to_list(), table["pin_id"].to_list(), pins)
+        return JudgedPairs(
+            pairs=pairs,
+            levels=table["level"].to_numpy().astype(np.int64),
+            match_features=pair_match_features(pairs, self.student.statistics),
+            pins=self.student.embed_pins(pairs.pins),
+            queries=self.student.embed_queries(pairs.queries),
+        )
+
+    def rendered(self, queries: Sequence[str]) -> list[str]:
+        """Return queries as the query encoder sees them."""
+        return [render_query(query, self.student.rendering) for query in queries]
+
+    def _spread(self, tokenizer: Tokenizer, texts: Sequence[str]) -> NDArray[np.int64]:
+        lengths = [len(encoding) for encoding in tokenizer.encode_batch_fast(list(texts))]
+        return spread_over_lengths(lengths, self.config.parity_texts, self.config.seed)
+
+
+def calibration_queries(data: Path, count: int, seed: int) -> list[str]:
+    """Return logged queries to fix activation ranges on, and the odd texts; none is held out."""
+    judged = _judgments(data)
+    held_out = set(judged.filter(pl.col("split") == "test")["query"]) if len(judged) else set()
+    found = [query for query in sample_queries(data, count, seed) if query not in held_out]
+    return found[:count] + list(EDGE_TEXTS)
+
+
+def _judgments(data: Path) -> pl.DataFrame:
+    if not (data / f"{JUDGMENTS}.parquet").is_file():
+        return pl.DataFrame()
+    return read_table(data, JUDGMENTS)

@@ -1,0 +1,48 @@
+import numpy as np
+import pytest
+
+from pintower.export.int8.calibration import choose_range
+from pintower.export.int8.scales import choose_scale, quantize_weight
+
+
+def test_weights_come_back_within_half_a_step() -> None:
+    weight = np.random.default_rng(0).normal(size=(8, 5)).astype(np.float32)
+    weight[:, 2] = 0
+    quantized = quantize_weight(weight)
+    assert quantized.values.dtype == np.int8
+    error = np.abs(quantized.values * quantized.scales - weight)
+    assert (error <= quantized.scales / 2 + 1e-7).all()
+
+
+def test_one_large_channel_is_evened_out() -> None:
+    """With one range for all channels the small ones would be left a few steps."""
+    random = np.random.default_rng(0)
+    rows = random.normal(size=(500, 16)).astype(np.float32)
+    rows[:, 3] *= 100
+    weight = random.normal(size=(16, 8)).astype(np.float32)
+    weight[3] /= 100
+    scale = choose_scale(rows, weight, "minmax", free=True)
+    assert scale.channel is not None
+    assert scale.channel[3] < np.delete(scale.channel, 3).min() / 5
+    assert scale.error < 0.02
+
+
+def test_channels_that_are_even_are_left_alone() -> None:
+    random = np.random.default_rng(0)
+    rows = random.uniform(-1, 1, size=(500, 16)).astype(np.float32)
+    weight = random.uniform(-1, 1, size=(16, 8)).astype(np.float32)
+    assert choose_scale(rows, weight, "minmax", free=False).channel is None
+
+
+@pytest.mark.parametrize("method", ["minmax", "percentile", "entropy"])
+def test_range_covers_zero(method: str) -> None:
+    values = np.random.default_rng(0).uniform(1, 2, size=1_000).astype(np.float32)
+    low, high = choose_range(values, method)  # type: ignore[arg-type]
+    assert low <= 0 < high
+
+
+def test_percentile_leaves_a_lone_outlier_out() -> None:
+    values = np.random.default_rng(0).normal(size=100_000).astype(np.float32)
+    values[0] = 1_000
+    assert choose_range(values, "minmax")[1] == 1_000
+    assert choose_range(values, "percentile")[1] < 10
