@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pintower.models.probes import PROBES
 from pintower.repository.pbtxt import read_config
-from pintower.repository.probes import PROBES
 
 
 class ModelError(Exception):

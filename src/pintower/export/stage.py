@@ -14,6 +14,7 @@ from pintower.export.int8.static import TokenBatches
 from pintower.export.parity import Measurement
 from pintower.export.reference import Reference, calibration_queries
 from pintower.export.samples import token_batches
+from pintower.export.tokenizer_gates import tokenizer_gate
 from pintower.gates import (
     Gate,
     describe_environment,
@@ -79,7 +80,8 @@ def run(config: ExportConfig, inputs: Mapping[str, Path], folder: Path) -> dict[
     contract = builder.contract({name: graphs[name] for name in GRAPHS})
     contract.save(folder / "contract.json")
     _copy_query_side(student, folder)
-    gates = choice.gates + gates
+    tokenizer = tokenizer_gate(folder / "tokenizer.json", student)
+    gates = [*choice.gates, *overrule([tokenizer], config.allow), *gates]
     _keep(folder, gates, what)
     for item in gates:
         logger.info("%s", explain(item))

@@ -22,6 +22,7 @@ _OF_A_GRAPH = {
     "norm_max_abs": "largest difference of a vector's length from torch",
     "batch_sensitivity": "largest change of a cosine, alone or in a batch",
     "batch_flips": "share of top-8 pairs that swap in a batch",
+    "tokenizer": "odd texts with token ids other than Hugging Face's",
     "repeat_max_abs": "difference from run to run",
     "threads_sensitivity": "largest change of a cosine, one thread or two",
     "invalid_rows": "faults with rows that are not finite",

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pintower.gates import Gate, gate
+from pintower.models.probes import PROBES
 from pintower.models.scores import Scores
 from pintower.progress import track
 from pintower.repository.offline import OfflineRelease
-from pintower.repository.probes import PROBES
 from pintower.repository.sample import Sample
 from pintower.repository.wire import ServedError, Wire, texts
 

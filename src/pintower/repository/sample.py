@@ -10,7 +10,7 @@ import polars as pl
 from pintower.data.candidates import CandidateIndex
 from pintower.data.tables import QUERY_LOG
 from pintower.errors import RepositoryError
-from pintower.repository.probes import PROBES
+from pintower.models.probes import PROBES
 from pintower.snapshot import Snapshot
 
 __all__ = ["Sample", "sample_requests"]
