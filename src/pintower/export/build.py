@@ -29,6 +29,9 @@ __all__ = ["GraphBuilder"]
 
 logger = logging.getLogger(__name__)
 
+_COMPARED = 3
+"""Batches of texts on which a fused graph is compared with the traced one."""
+
 
 @dataclass(frozen=True)
 class GraphBuilder:
@@ -113,7 +116,8 @@ class GraphBuilder:
 
     def _fused(self, traced: Path, contract: GraphContract) -> Path:
         fused = traced.with_name("fused.onnx")
-        fuse(traced, fused, self.student.query_encoder[0].auto_model.config, contract)
+        config = self.student.query_encoder[0].auto_model.config
+        fuse(traced, fused, config, contract, self.texts()[:_COMPARED])
         return fused
 
     def _prepared(self, traced: Path, contract: GraphContract) -> Prepared:

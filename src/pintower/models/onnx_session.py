@@ -18,9 +18,17 @@ from pintower.models.pin_inputs import length_batches
 from pintower.models.scores import Scores
 from pintower.models.tokenization import token_batch
 
-__all__ = ["GraphEncoder", "GraphScorer", "OnnxGraph", "Scores", "open_built_graph", "open_graph"]
+__all__ = [
+    "RUN_ERRORS",
+    "GraphEncoder",
+    "GraphScorer",
+    "OnnxGraph",
+    "Scores",
+    "open_built_graph",
+    "open_graph",
+]
 
-_LOAD_ERRORS = (
+RUN_ERRORS = (
     errors.Fail,
     errors.InvalidArgument,
     errors.InvalidGraph,
@@ -29,6 +37,7 @@ _LOAD_ERRORS = (
     errors.NotImplemented,
     errors.RuntimeException,
 )
+"""What ONNX Runtime raises when it cannot load or run a graph; they share no base of their own."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +76,7 @@ def open_graph(path: Path, contract: GraphContract, *, threads: int = 1) -> Onnx
     options.log_severity_level = 3
     try:
         session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except _LOAD_ERRORS as error:
+    except RUN_ERRORS as error:
         raise RepositoryError(
             f"ONNX Runtime {ort.__version__} cannot load {path}: {error}"
         ) from error

@@ -23,12 +23,16 @@ def contract() -> GraphContract:
 
 @pytest.fixture(scope="session")
 def fused(
-    tiny_student: Path, contract: GraphContract, tmp_path_factory: pytest.TempPathFactory
+    tiny_student: Path,
+    contract: GraphContract,
+    batches: TokenBatches,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
     folder = tmp_path_factory.mktemp("fused")
     encoder = load_student(tiny_student).query_encoder
     trace(EncoderGraph(encoder), contract, folder / "traced.onnx")
-    fuse(folder / "traced.onnx", folder / "fused.onnx", encoder[0].auto_model.config, contract)
+    config = encoder[0].auto_model.config
+    fuse(folder / "traced.onnx", folder / "fused.onnx", config, contract, batches)
     return folder / "fused.onnx"
 
 

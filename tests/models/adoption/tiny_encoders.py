@@ -9,7 +9,7 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Transformer
 from tokenizers.normalizers import BertNormalizer
 from torch import nn
-from transformers import AutoConfig, AutoModel, PreTrainedTokenizerFast
+from transformers import AutoConfig, AutoModel, PreTrainedTokenizerFast, T5EncoderModel
 
 TOKENIZER = Path(__file__).parents[2] / "fixtures" / "tokenizer"
 
@@ -29,6 +29,10 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "distilbert": {
         "dim": 32, "n_layers": 2, "n_heads": 2, "hidden_dim": 64, "max_position_embeddings": 130,
     },
+    "modernbert": {**_SIZES, "pad_token_id": 0, "local_attention": 8, "reference_compile": False},
+    "t5": {"d_model": 32, "d_kv": 16, "d_ff": 64, "num_layers": 2, "num_heads": 2},
+    "electra": {**_SIZES, "embedding_size": 32},
+    "albert": {**_SIZES, "embedding_size": 16},
     "qwen2": {**_SIZES, **_DECODER},
     "qwen3": {**_SIZES, **_DECODER},
 }  # fmt: skip
@@ -43,7 +47,8 @@ def write_backbone(folder: Path, family: str = "bert", *, cased: bool = False) -
         tokenizer.backend_tokenizer.normalizer = BertNormalizer(lowercase=False)
     torch.manual_seed(0)
     config = AutoConfig.for_model(family, vocab_size=len(tokenizer), **FAMILIES[family])
-    AutoModel.from_config(config).save_pretrained(folder)
+    model = T5EncoderModel(config) if family == "t5" else AutoModel.from_config(config)
+    model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
 

@@ -13,15 +13,23 @@ from pintower.export.int8.network import Network
 __all__ = ["split_layer_norms"]
 
 
-def split_layer_norms(network: Network) -> None:
-    """Replace each LayerNormalization over the last axis by normalization, scale and offset.
+_PRODUCTS = ("MatMul", "Attention")
 
-    MeanVarianceNormalization adds 1e-9 to the standard deviation, where the operator it stands in
-    for adds its own epsilon to the variance: far below what int8 can tell apart.
+
+def split_layer_norms(network: Network) -> None:
+    """Replace each LayerNormalization behind a product by normalization, scale and offset.
+
+    MeanVarianceNormalization has no epsilon in ONNX Runtime (1.19 and 1.32): a row of zeros gives
+    NaN. Token embeddings can be such a row (the padding token of MPNet is), and one would reach
+    every other token through attention, so their normalization is left as it is. Behind a product,
+    rows of one value do not come up, and the epsilon is far below what int8 can tell apart.
     """
+    products = {name for node in network.nodes if node.op_type in _PRODUCTS for name in node.output}
     for node in [node for node in network.nodes if node.op_type == "LayerNormalization"]:
         axis = next((helper.get_attribute_value(a) for a in node.attribute if a.name == "axis"), -1)
         if axis != -1 or node.input[1] not in network.weights or len(node.output) > 1:
+            continue
+        if not network.descends(node.input[0], products):
             continue
         network.remove(node)
         normal = network.add("MeanVarianceNormalization", [node.input[0]], axes=[-1])

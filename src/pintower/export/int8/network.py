@@ -1,6 +1,6 @@
 """An ONNX graph while it is rewritten: who makes a tensor, who reads it, what the weights are."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,15 +43,18 @@ class Network:
         """Return the nodes that read a tensor."""
         return [node for node in self.nodes if tensor in node.input]
 
-    def constant(self, tensor: str) -> NDArray[Any] | None:
-        """Return a tensor's value where it is fixed, as a weight or by a Constant node."""
-        if tensor in self.weights:
-            return self.weights[tensor]
-        node = self.maker(tensor)
-        if node is not None and node.op_type == "Constant":
-            value: NDArray[Any] = numpy_helper.to_array(helper.get_node_attr_value(node, "value"))
-            return value
-        return None
+    def descends(self, tensor: str, ancestors: Collection[str]) -> bool:
+        """Return whether a tensor is one of others or is computed from one."""
+        makers = {name: node for node in self.nodes for name in node.output}
+        stack, seen = [tensor], set()
+        while stack:
+            name = stack.pop()
+            if name in ancestors:
+                return True
+            if name not in seen and name in makers:
+                seen.add(name)
+                stack += makers[name].input
+        return False
 
     def name(self, stem: str) -> str:
         """Return a tensor name that is not taken; the same for the same sequence of calls."""
