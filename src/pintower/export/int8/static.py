@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pintower.export.int8.calibration import Calibration, record
 from pintower.export.int8.layer_norms import split_layer_norms
 from pintower.export.int8.network import CONTRIB, Network
+from pintower.export.int8.positions import fold_positions
 from pintower.export.int8.rewrite import (
     effective_weight,
     fold_residual_offsets,
@@ -88,6 +89,7 @@ def write_int8(prepared: Prepared, target: Path, *, keep: Collection[str] = ()) 
         if tensor not in keep:
             quantize_site_group(network, sites, prepared.scales[tensor])
     fold_residual_offsets(network)
+    fold_positions(network)
     quantize_tables(network)
     approximate_gelu(network)
     network.save(target)
