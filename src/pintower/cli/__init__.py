@@ -17,6 +17,7 @@ from pintower import __version__
 from pintower.cli.build import build
 from pintower.cli.inspect import check, doctor
 from pintower.cli.output import fail, set_up_logging, stdout, take_interrupts
+from pintower.cli.plan import plan
 from pintower.cli.run import run
 from pintower.cli.serve import bench, query, serve
 from pintower.cli.student import student
@@ -53,7 +54,7 @@ def _options(
     """Turns a trained search-relevance student into a Triton release that can be trusted."""
 
 
-for command in (run, build, serve, query, bench, check, doctor):
+for command in (run, build, plan, serve, query, bench, check, doctor):
     app.command()(command)
 app.add_typer(student, name="student")
 

@@ -38,14 +38,34 @@ class Measurement:
         return self.target.limits
 
     def query_encoder(self, built: BuiltGraph) -> list[Gate]:
-        """Measure structure, parity, invariance and ranking."""
-        gates = structure_gates(built, self.target, self.folder)
+        """Measure structure, parity, invariance and, where there are judgments, the ranking."""
+        gates = self.structure(built)
         if failed(gates):
             return gates
+        return gates + self.encoder(built) + self.ranking(built, self.reference)
+
+    def structure(self, built: BuiltGraph) -> list[Gate]:
+        """Measure a graph's file; what does not keep its contract is not run."""
+        return structure_gates(built, self.target, self.folder)
+
+    def ranking(self, built: BuiltGraph, reference: Reference) -> list[Gate]:
+        """Measure the ranking of judged pins against a student's, this one or a larger one."""
+        if (judged := reference.judged) is None:
+            return []
+        encoder = self._open(built)
+        embeddings = encoder.embed(self.reference.rendered(judged.pairs.queries))
+        return ranking_gates(reference.student, judged, embeddings, self.limits)
+
+    def _open(self, built: BuiltGraph) -> GraphEncoder:
+        graph = open_graph(self.folder / built.file, built)
+        return GraphEncoder(graph, self.reference.query_tokenizer)
+
+    def encoder(self, built: BuiltGraph) -> list[Gate]:
+        """Measure the query encoder's parity and invariance."""
         reference, path = self.reference, self.folder / built.file
-        encoder = GraphEncoder(open_graph(path, built), reference.query_tokenizer)
+        encoder = self._open(built)
         texts = reference.rendered(reference.queries)
-        gates += encoder_gates(built, encoder, texts, None, reference.query_embeddings, self.limits)
+        gates = encoder_gates(built, encoder, texts, None, reference.query_embeddings, self.limits)
         gates += invariance_gates(
             built,
             path,
@@ -56,14 +76,11 @@ class Measurement:
             self.limits,
             batched=self.target.max_batch_size > 1,
         )
-        if (judged := reference.judged) is not None:
-            embeddings = encoder.embed(reference.rendered(judged.pairs.queries))
-            gates += ranking_gates(reference.student, judged, embeddings, self.limits)
         return gates
 
     def pin_encoder(self, built: BuiltGraph) -> list[Gate]:
         """Measure structure, parity and invariance; pins are always embedded in batches."""
-        gates = structure_gates(built, self.target, self.folder)
+        gates = self.structure(built)
         if failed(gates):
             return gates
         reference, path = self.reference, self.folder / built.file
@@ -86,7 +103,7 @@ class Measurement:
 
     def scorer(self, built: BuiltGraph) -> list[Gate]:
         """Measure structure, parity and the answers to values that are not finite."""
-        gates = structure_gates(built, self.target, self.folder)
+        gates = self.structure(built)
         if failed(gates):
             return gates
         reference = self.reference

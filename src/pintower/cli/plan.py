@@ -1,0 +1,101 @@
+"""``pintower plan``: the cheapest query encoder within a budget of quality."""
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from pintower.artifacts import MANIFEST, read_json, write_json
+from pintower.cli.output import print_json, stdout
+from pintower.config import DataConfig, ExportConfig
+from pintower.contracts import load_target
+from pintower.errors import GateFailed, InputError
+from pintower.models.layout import StudentLayout
+
+__all__ = ["plan"]
+
+_TARGETS = "cpu-fp32,cpu-int8,cpu-int8-static"
+
+
+def plan(
+    students: Annotated[
+        list[Path],
+        typer.Argument(help="Student folders; the first is what the others are held to."),
+    ],
+    dataset: Annotated[
+        Path, typer.Option(help="A dataset folder with judgments, or the data/ folder of a run.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for plan.json, plan.svg and the graphs.")],
+    targets: Annotated[
+        str, typer.Option(help="Targets to try, with commas between them.")
+    ] = _TARGETS,
+    max_loss: Annotated[
+        float, typer.Option(min=0, max=1, help="Budget: loss of nDCG@20, as a share of it.")
+    ] = 0.005,
+    queries: Annotated[int, typer.Option(min=1, help="Judged queries to measure on.")] = 300,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds of the timing.")] = 5,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Build each student's query encoder for each target; measure time against loss; choose.
+
+    Students of fewer layers come from ``pintower student cut``.
+    """
+    names = [name.strip() for name in targets.split(",") if name.strip()]
+    for name in names:
+        load_target(name)
+    for student in students:
+        StudentLayout(student).require()
+    if len({student.resolve().name for student in students}) < len(students):
+        raise InputError("Two of the student folders have one name; rename one, or copy it.")
+
+    from pintower.export.plan import make_plan
+    from pintower.export.plan_figure import plan_plot
+
+    out.mkdir(parents=True, exist_ok=True)
+    config = ExportConfig(ranking_queries=queries)
+    with tempfile.TemporaryDirectory(prefix="pintower-") as temporary:
+        data = _data(dataset, Path(temporary))
+        made = make_plan(
+            students, names, data, out, max_loss=max_loss, config=config, rounds=rounds
+        )
+    write_json(out / "plan.json", made.as_json())
+    (out / "plan.svg").write_text(plan_plot(made), "utf-8")
+    if as_json:
+        print_json(made.as_json())
+    else:
+        table = Table("student", "layers", "target", "p50 ms", "p99 ms", "MB", "nDCG@20 lost", "")
+        for place, row in enumerate(made.rows):
+            table.add_row(
+                Path(row.student).name,
+                str(row.layers or ""),
+                row.target,
+                f"{row.latency.p50_ms:.3f}",
+                f"{row.latency.p99_ms:.3f}",
+                f"{row.megabytes:.1f}",
+                f"{row.ndcg_loss:+.2%} ({row.ndcg_low:+.2%} to {row.ndcg_high:+.2%})",
+                _verdict(place == made.chosen, row.failed, row.efficient),
+            )
+        stdout.print(table)
+        stdout.print(f"The plot: {out / 'plan.svg'}")
+    if made.chosen is None:
+        raise GateFailed(
+            f"No query encoder loses at most {max_loss:.2%} of nDCG@20 and passes its gates."
+        )
+
+
+def _verdict(chosen: bool, failed: tuple[str, ...], efficient: bool) -> str:
+    if failed:
+        return f"fails {', '.join(failed)}"
+    return "chosen" if chosen else "on the front" if efficient else ""
+
+
+def _data(dataset: Path, folder: Path) -> Path:
+    """Return a data stage's folder: the one given, or one made of a dataset."""
+    if (dataset / MANIFEST).is_file() and read_json(dataset / MANIFEST).get("stage") == "data":
+        return dataset
+    from pintower.data import prepare
+
+    prepare.run(DataConfig(path=dataset), {}, folder)
+    return folder
