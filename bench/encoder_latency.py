@@ -35,7 +35,7 @@ from peers.presentation import latency_table, lines
 from peers.rounds import TEXT, embed_all, encoder_cell, measure, start_workers
 from peers.summary import summarize
 
-from pintower.artifacts import write_json
+from pintower.artifacts import read_json, write_json
 from pintower.bench.machine import commit, device, versions
 from pintower.cli.output import set_up_logging, stdout
 from pintower.errors import InputError, PintowerError, SetupError
@@ -88,6 +88,12 @@ def parse() -> argparse.Namespace:
         metavar="NAME=EXPORT",
         help="an export of an encoder with fewer layers and weights of its own",
     )
+    add(
+        "--plan",
+        type=Path,
+        metavar="FILE",
+        help="plan.json of `pintower plan` on these students: what each loses of nDCG@20",
+    )
     add("--rounds", type=int, default=10)
     add("--calls", type=int, default=150, help="in a round, of each cell and competitor")
     add(
@@ -121,6 +127,8 @@ def run(given: argparse.Namespace) -> dict[str, Any]:
     names = [export.name for export in (*ours, *cuts)]
     if len(set(names)) < len(names):
         raise InputError(f"Each export needs a name of its own; given: {', '.join(names)}.")
+    rows = read_json(given.plan)["rows"] if given.plan else []
+    losses = {row["sha256"]: row["ndcg_loss"] for row in rows}
     require_model(given.encoder)
     queries = queries_for(given.data, ours, cuts)
     problems: dict[str, str] = {}
@@ -144,7 +152,7 @@ def run(given: argparse.Namespace) -> dict[str, Any]:
         times = measure(workers, queries, given.rounds, given.calls, failures)
     if REFERENCE not in times:
         raise SetupError(f"{REFERENCE} could not be measured. {failures[REFERENCE]}")
-    values, behind = headline(competitors, times, ours[0], cuts[0] if cuts else None)
+    values, behind = headline(competitors, times, ours[0], cuts[0] if cuts else None, losses)
     return {
         "name": "encoder_latency",
         "command": command(given),
@@ -184,6 +192,7 @@ def command(given: argparse.Namespace) -> str:
     for option, texts in (("--ours", given.ours), ("--cut", given.cut)):
         pairs = (text.partition("=") for text in texts)
         words += [f"{option} {name}={short(folder)}" for name, _, folder in pairs]
+    words += [f"--plan {short(str(given.plan))}"] if given.plan else []
     words += [f'--only "{only}"' for only in given.only]
     sizes = f"--rounds {given.rounds} --calls {given.calls}"
     return f"python bench/encoder_latency.py {' '.join(words)} {sizes}"

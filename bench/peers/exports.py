@@ -53,6 +53,11 @@ class Export:
         return self.folder / str(self.contract["graphs"]["query_encoder"]["file"])
 
     @property
+    def sha256(self) -> str:
+        """Of that file."""
+        return str(self.contract["graphs"]["query_encoder"]["sha256"])
+
+    @property
     def precision(self) -> str:
         """How the query encoder's weights are stored."""
         return str(self.contract["graphs"]["query_encoder"]["precision"])

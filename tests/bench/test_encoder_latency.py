@@ -32,7 +32,12 @@ def competitor(name: str, group: Any = "peer", loader: str = "session") -> Compe
 
 
 def export(tmp_path: Path, gates: dict[str, float]) -> Export:
-    contract = {"target": {"onnxruntime": "1.19.2"}, "symbols": {"D": 4}}
+    graph = {"file": "query_encoder.onnx", "precision": "int8-static", "sha256": "ours"}
+    contract = {
+        "target": {"onnxruntime": "1.19.2"},
+        "symbols": {"D": 4},
+        "graphs": {"query_encoder": graph},
+    }
     return Export("ours", tmp_path, contract, gates)
 
 
@@ -118,7 +123,9 @@ def test_the_headline_takes_ours_under_its_target_and_the_peer_at_its_best(
     }
     everyone = [competitor(name, "ours" if "ours" in name else "peer") for name in times]
     gates = {"ranking.ndcg_loss_rel": 0.002}
-    values, behind = headline(everyone, times, export(tmp_path, gates), None)
+    values, _ = headline(everyone, times, export(tmp_path, gates), None, {"ours": 0.001})
+    assert values["ndcg_loss_rel"] == 0.001
+    values, behind = headline(everyone, times, export(tmp_path, gates), None, {})
     assert values == {
         "speedup_vs_torch_8tok": 11.0,
         "best_peer_over_ours_8tok": 1.8333,
