@@ -7,6 +7,7 @@ import typer
 from rich.table import Table
 
 from pintower.artifacts import write_json
+from pintower.bench.machine import commit, device, versions
 from pintower.cli.datasets import data_folder
 from pintower.cli.output import print_json, stdout
 from pintower.config import ExportConfig
@@ -59,15 +60,22 @@ def plan(
         made = make_plan(
             students, names, data, out, max_loss=max_loss, config=config, rounds=rounds
         )
-    write_json(out / "plan.json", made.as_json())
+    result = {
+        "name": "plan",
+        "commit": commit(),
+        "device": device(),
+        "versions": versions(),
+        **made.as_json(),
+    }
+    write_json(out / "plan.json", result)
     (out / "plan.svg").write_text(plan_plot(made), "utf-8")
     if as_json:
-        print_json(made.as_json())
+        print_json(result)
     else:
         table = Table("student", "layers", "target", "p50 ms", "p99 ms", "MB", "nDCG@20 lost", "")
         for place, row in enumerate(made.rows):
             table.add_row(
-                Path(row.student).name,
+                row.student,
                 str(row.layers or ""),
                 row.target,
                 f"{row.latency.p50_ms:.3f}",

@@ -32,7 +32,7 @@ class PlanRow:
     """One query encoder in one precision.
 
     Attributes:
-        student: folder.
+        student: name of its folder.
         layers: of the query encoder's backbone; None where it has no such number.
         target: the target whose first precision it is.
         precision: how it was built.
@@ -186,7 +186,7 @@ def _row(
     aside = ("ranking.ndcg_loss_rel", "ranking.ndcg_loss_rel_low", "ranking.top8_flips")
     config = student.query_encoder[0].auto_model.config
     return PlanRow(
-        student=str(student.layout.root),
+        student=student.layout.root.name,
         layers=getattr(config, "num_hidden_layers", None),
         target=target.name,
         precision=graph.precision,

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 from pintower.export.plan import Plan, PlanRow
 from pintower.figures import COLOURS, INK, plot_style, to_svg
@@ -42,14 +44,18 @@ def plan_plot(plan: Plan) -> str:
                 edgecolors=INK, linewidths=1.5,
             )  # fmt: skip
         axes.set_xscale("log")
-        axes.set_xlabel("milliseconds a query, median, one thread")
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.xaxis.set_minor_formatter(
+            FuncFormatter(lambda value, _: f"{value:g}" if f"{value:.0e}"[0] in "25" else "")
+        )
+        axes.set_xlabel("milliseconds a query, median, one thread (number: layers)")
         axes.set_ylabel("loss of nDCG@20, %")
-        axes.legend(frameon=False, labelcolor=INK)
+        axes.legend(frameon=False, labelcolor=INK, loc="lower left", bbox_to_anchor=(0, 1), ncols=4)
     return to_svg(figure)
 
 
-def _draw(axes: object, rows: Sequence[PlanRow], target: str, colour: str) -> None:
-    axes.errorbar(  # type: ignore[attr-defined]
+def _draw(axes: Axes, rows: Sequence[PlanRow], target: str, colour: str) -> None:
+    axes.errorbar(
         [row.latency.p50_ms for row in rows],
         [100 * row.ndcg_loss for row in rows],
         yerr=[
@@ -62,8 +68,8 @@ def _draw(axes: object, rows: Sequence[PlanRow], target: str, colour: str) -> No
         label=target,
     )
     for row in rows:
-        layers = "" if row.layers is None else f"{row.layers} layer{'s' if row.layers > 1 else ''}"
-        axes.annotate(  # type: ignore[attr-defined]
-            layers, (row.latency.p50_ms, 100 * row.ndcg_loss), xytext=(7, 5),
-            textcoords="offset points", fontsize=8, color=INK,
+        axes.annotate(
+            "" if row.layers is None else f"{row.layers}",
+            (row.latency.p50_ms, 100 * row.ndcg_high),
+            xytext=(0, 3), textcoords="offset points", ha="center", fontsize=8, color=colour,
         )  # fmt: skip
