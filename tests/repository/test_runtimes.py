@@ -9,13 +9,10 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from pintower.contracts import Threads
-from pintower.errors import SetupError
 from pintower.gates import failed
 from pintower.models.scores import Scores
 from pintower.repository.build import Parts
 from pintower.repository.offline import OfflineRelease, open_reference
-from pintower.repository.runtime_session import RuntimeSession
 from pintower.repository.runtimes import runtime_gates
 from pintower.repository.sample import Sample
 
@@ -36,24 +33,6 @@ def test_a_worker_of_the_same_runtime_gives_the_same_bits(
             theirs = reference.score(b"red shoes", pin_ids)
             for name, array in vars(ours).items():
                 np.testing.assert_array_equal(array, getattr(theirs, name))
-
-
-def test_a_graph_the_runtime_cannot_load_is_told_with_its_reason(tmp_path: Path) -> None:
-    graph = tmp_path / "model.onnx"
-    graph.write_bytes(b"no graph")
-    with (
-        pytest.raises(SetupError, match=r"cannot run .*model\.onnx: .*Protobuf"),
-        RuntimeSession(PYTHON, graph, Threads()),
-    ):
-        pass
-
-
-def test_a_wrong_input_ends_the_worker_with_its_reason(parts: Parts) -> None:
-    with RuntimeSession(PYTHON, parts.graphs / "scorer.onnx", Threads()) as session:
-        with pytest.raises(SetupError, match="QUERY"):
-            session.run(["SCORE"], {"QUERY": np.zeros((1, 16), np.float32)})
-        with pytest.raises(SetupError):
-            session.run(["SCORE"], {})
 
 
 def test_runtimes_that_agree_pass_and_one_that_differs_fails(

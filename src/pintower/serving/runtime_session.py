@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pintower.contracts import Threads
 from pintower.errors import SetupError
-from pintower.repository import runtime_worker
+from pintower.serving import runtime_worker
 
 __all__ = ["RuntimeSession"]
 
