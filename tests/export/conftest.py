@@ -34,7 +34,7 @@ def data(tiny_pins: pl.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> P
     return folder
 
 
-@pytest.fixture(scope="session", params=["cpu-fp32", "cpu-int8", "cpu-int8-static"])
+@pytest.fixture(scope="session", params=["cpu-fp32", "cpu-int8", "cpu-int8-static", "gpu-fp16"])
 def exported(
     request: pytest.FixtureRequest,
     tiny_student: Path,

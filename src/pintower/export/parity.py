@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pintower.contracts import BuiltGraph, Limits, Target
 from pintower.export.encoder_gates import encoder_gates
+from pintower.export.half.gates import half_gate
 from pintower.export.invariance_gates import invariance_gates
 from pintower.export.ranking_gates import ranking_gates
 from pintower.export.reference import Reference
@@ -76,6 +77,9 @@ class Measurement:
             self.limits,
             batched=self.target.max_batch_size > 1,
         )
+        if built.precision == "fp16":
+            tokenizer, wanted = reference.query_tokenizer, reference.query_embeddings
+            gates.append(half_gate(built, path, tokenizer, texts, wanted, self.limits))
         return gates
 
     def pin_encoder(self, built: BuiltGraph) -> list[Gate]:

@@ -19,6 +19,7 @@ _OF_A_GRAPH = {
     "file_size": "file size",
     "max_abs": "largest difference from torch",
     "min_cosine": "lowest cosine with torch",
+    "half_min_cosine": "lowest cosine with torch, rounded as a GPU stores fp16",
     "norm_max_abs": "largest difference of a vector's length from torch",
     "batch_sensitivity": "largest change of a cosine, alone or in a batch",
     "batch_flips": "share of top-8 pairs that swap in a batch",
