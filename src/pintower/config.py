@@ -222,7 +222,7 @@ class ExportConfig(_Section):
         seed: for the sample of texts.
     """
 
-    target: str = "cpu-int8"
+    target: str = "cpu-int8-static"
     parity_texts: Positive = 200
     ranking_queries: Positive = 300
     allow: tuple[str, ...] = ()

@@ -1,5 +1,6 @@
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -18,7 +19,7 @@ from pintower.models.tokenization import load_tokenizer
 
 
 def export(
-    target: str, student: Path, data: Path, folder: Path, **config: int
+    target: str, student: Path, data: Path, folder: Path, **config: Any
 ) -> dict[str, object]:
     folder.mkdir()
     return run(
@@ -132,6 +133,43 @@ def test_failed_gate_stops_and_tells_measured_and_allowed(
     written = read_json(tmp_path / "out" / "gates.json")
     assert written["passed"] is False
     assert len(written["gates"]) > 10
+
+
+def test_precision_that_fails_its_gates_gives_way_to_the_next(
+    tiny_student: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_target(
+        monkeypatch,
+        limits={"encoder_min_cosine": 1.5},
+        precision={
+            **load_target("cpu-int8").precision,
+            "query_encoder": ("int8-dynamic", "int8-static", "int8-mixed", "fp32"),
+        },
+    )
+    info = export("cpu-int8", tiny_student, data, tmp_path / "out")
+    assert info["query_encoder"] == "fp32"
+    contract = Contract.load(tmp_path / "out" / "contract.json")
+    assert contract.graphs["query_encoder"].precision == "fp32"
+    assert hash_file(tmp_path / "out" / "query_encoder.onnx") == (
+        contract.graphs["query_encoder"].sha256
+    )
+    gates = {gate.name: gate for gate in read_gates(tmp_path / "out" / "gates.json")}
+    refused = gates["query_encoder.precision"].detail["refused"]
+    assert list(refused) == ["int8-dynamic", "int8-static", "int8-mixed"]
+    assert "query_encoder.min_cosine" in refused["int8-mixed"][0]
+
+
+def test_overruled_gate_lets_the_export_pass_and_is_marked(
+    tiny_student: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_target(monkeypatch, limits={"scorer_max_abs": -1.0})
+    with pytest.raises(GateFailed, match=r"scorer\.max_abs"):
+        export("cpu-fp32", tiny_student, data, tmp_path / "stopped")
+    use_target(monkeypatch, limits={"scorer_max_abs": -1.0})
+    export("cpu-fp32", tiny_student, data, tmp_path / "out", allow=("scorer.max_abs",))
+    gates = {gate.name: gate for gate in read_gates(tmp_path / "out" / "gates.json")}
+    assert gates["scorer.max_abs"].overruled
+    assert read_json(tmp_path / "out" / "gates.json")["passed"] is True
 
 
 def test_graph_newer_than_the_target_is_refused_before_it_is_run(

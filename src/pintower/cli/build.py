@@ -23,7 +23,7 @@ def build(
     out: Annotated[Path, typer.Option(help="Folder for export/, pins/ and models/.")],
     target: Annotated[
         str, typer.Option(help="Where it will run: a file of export/targets, without its ending.")
-    ] = "cpu-int8",
+    ] = "cpu-int8-static",
     allow: Annotated[
         list[str] | None,
         typer.Option(metavar="GATE", help="Let this gate fail; it is marked as overruled."),

@@ -1,15 +1,15 @@
 """``pintower plan``: the cheapest query encoder within a budget of quality."""
 
-import tempfile
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from pintower.artifacts import MANIFEST, read_json, write_json
+from pintower.artifacts import write_json
+from pintower.cli.datasets import data_folder
 from pintower.cli.output import print_json, stdout
-from pintower.config import DataConfig, ExportConfig
+from pintower.config import ExportConfig
 from pintower.contracts import load_target
 from pintower.errors import GateFailed, InputError
 from pintower.models.layout import StudentLayout
@@ -55,8 +55,7 @@ def plan(
 
     out.mkdir(parents=True, exist_ok=True)
     config = ExportConfig(ranking_queries=queries)
-    with tempfile.TemporaryDirectory(prefix="pintower-") as temporary:
-        data = _data(dataset, Path(temporary))
+    with data_folder(dataset) as data:
         made = make_plan(
             students, names, data, out, max_loss=max_loss, config=config, rounds=rounds
         )
@@ -89,13 +88,3 @@ def _verdict(chosen: bool, failed: tuple[str, ...], efficient: bool) -> str:
     if failed:
         return f"fails {', '.join(failed)}"
     return "chosen" if chosen else "on the front" if efficient else ""
-
-
-def _data(dataset: Path, folder: Path) -> Path:
-    """Return a data stage's folder: the one given, or one made of a dataset."""
-    if (dataset / MANIFEST).is_file() and read_json(dataset / MANIFEST).get("stage") == "data":
-        return dataset
-    from pintower.data import prepare
-
-    prepare.run(DataConfig(path=dataset), {}, folder)
-    return folder

@@ -36,6 +36,7 @@ class PlanRow:
         layers: of the query encoder's backbone; None where it has no such number.
         target: the target whose first precision it is.
         precision: how it was built.
+        sha256: of its file; an export of the same student for the same target has the same.
         latency: of one query.
         megabytes: of the file.
         ndcg_loss: of nDCG@20 against the first student in torch, as a share of it.
@@ -51,6 +52,7 @@ class PlanRow:
     layers: int | None
     target: str
     precision: Precision
+    sha256: str
     latency: Latency
     megabytes: float
     ndcg_loss: float
@@ -188,6 +190,7 @@ def _row(
         layers=getattr(config, "num_hidden_layers", None),
         target=target.name,
         precision=graph.precision,
+        sha256=graph.sha256,
         latency=latency,
         megabytes=size / 1e6,
         ndcg_loss=loss.measured,

@@ -62,7 +62,7 @@ def _draw(axes: object, rows: Sequence[PlanRow], target: str, colour: str) -> No
         label=target,
     )
     for row in rows:
-        layers = "" if row.layers is None else f"{row.layers} layers"
+        layers = "" if row.layers is None else f"{row.layers} layer{'s' if row.layers > 1 else ''}"
         axes.annotate(  # type: ignore[attr-defined]
             layers, (row.latency.p50_ms, 100 * row.ndcg_loss), xytext=(7, 5),
             textcoords="offset points", fontsize=8, color=INK,

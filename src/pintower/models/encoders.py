@@ -18,6 +18,7 @@ __all__ = [
     "build_encoder",
     "embed_tokens",
     "feature_columns",
+    "layer_stack",
     "load_encoder",
     "save_encoder",
     "train_last_layers",
@@ -53,7 +54,7 @@ def build_encoder(
         str(folder), config_kwargs={} if layers is None else {"num_hidden_layers": layers}
     )
     config = transformer.auto_model.config
-    if layers is not None and len(_layers(transformer.auto_model)) != layers:
+    if layers is not None and len(layer_stack(transformer.auto_model)) != layers:
         raise StudentError(f"The encoder {backbone!r} has fewer than {layers} layers.")
     if not (hidden := getattr(config, "hidden_size", None)):
         raise StudentError(f"The encoder {backbone!r} is no text encoder: it has no hidden_size.")
@@ -124,11 +125,15 @@ def train_last_layers(encoder: SentenceTransformer, layers: int | None) -> None:
     backbone = encoder[0].auto_model
     backbone.requires_grad_(False)
     if layers:
-        _layers(backbone)[-layers:].requires_grad_(True)
+        layer_stack(backbone)[-layers:].requires_grad_(True)
 
 
-def _layers(backbone: nn.Module) -> nn.ModuleList:
-    """Return a transformer's stack of layers: its longest module list."""
+def layer_stack(backbone: nn.Module) -> nn.ModuleList:
+    """Return a transformer's stack of layers: its longest module list.
+
+    Raises:
+        StudentError: if it has none.
+    """
     stacks = [module for module in backbone.modules() if isinstance(module, nn.ModuleList)]
     if not stacks:
         raise StudentError(f"{type(backbone).__name__} has no stack of layers to cut or freeze.")

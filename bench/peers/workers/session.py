@@ -1,0 +1,77 @@
+"""ONNX Runtime called directly: optimum's graphs, and the query encoders that pintower exports.
+
+Needs onnxruntime, tokenizers and numpy only, so that the server environment can run it. Spec:
+``graph``, ``tokenizer``, ``max_tokens``; then ``head`` for a graph that gives token vectors, or
+``rendering`` (the code's file) and ``text`` (its rules) for a graph that gives the query's vector.
+"""
+
+import importlib.util
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from .head import Head
+from .peer import EncoderOnly, Peer
+
+TYPES = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
+
+
+def load(spec: dict[str, Any]) -> Peer:
+    """Open the graph on one thread."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(
+        spec["graph"], options, providers=["CPUExecutionProvider"]
+    )
+    types = {tensor.name: TYPES[tensor.type] for tensor in session.get_inputs()}
+    outputs = [session.get_outputs()[0].name]
+
+    def prepare(ids: list[int]) -> dict[str, NDArray[Any]]:
+        known = {
+            "input_ids": [ids],
+            "attention_mask": [[1] * len(ids)],
+            "token_type_ids": [[0] * len(ids)],
+        }
+        return {name: np.array(known[name.lower()], dtype) for name, dtype in types.items()}
+
+    def forward(inputs: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
+        first: NDArray[np.float32] = session.run(outputs, inputs)[0]
+        return first
+
+    tokenizer = open_tokenizer(spec)
+    normalize = _normalizer(spec) if "text" in spec else str
+    head = Head.load(Path(spec["head"])) if "head" in spec else None
+
+    def encode(text: str) -> NDArray[np.float32]:
+        first = forward(prepare(tokenizer.encode(normalize(text)).ids))[0]
+        return first if head is None else head(first)
+
+    return Peer(encode, EncoderOnly(prepare, forward))
+
+
+def open_tokenizer(spec: dict[str, Any]) -> Tokenizer:
+    """Return the spec's tokenizer, which cuts and never pads."""
+    tokenizer = Tokenizer.from_file(spec["tokenizer"])
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(spec["max_tokens"])
+    tokenizer.encode_special_tokens = "text" in spec  # as the served tokenizer has it
+    return tokenizer
+
+
+def _normalizer(spec: dict[str, Any]) -> Callable[[str], str]:
+    """Return the query rendering that pintower serves, from its source file."""
+    found = importlib.util.spec_from_file_location("rendering", spec["rendering"])
+    if found is None or found.loader is None:
+        raise ImportError(f"{spec['rendering']} is no Python module.")
+    module = sys.modules["rendering"] = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    rules = module.Rendering.load(Path(spec["text"]))
+    return lambda text: module.render_query(text, rules)

@@ -1,0 +1,129 @@
+"""From a student folder to one whose query encoder has fewer layers."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sentence_transformers import SentenceTransformer
+
+from pintower.artifacts import write_json
+from pintower.models.cutting.distil import cut_layers, distil, kept_layers
+from pintower.models.cutting.texts import QueryTexts, read_texts
+from pintower.models.embedding import embed_texts
+from pintower.models.encoders import layer_stack, save_encoder
+from pintower.models.layout import StudentLayout
+from pintower.models.student import Student, load_student
+from pintower.models.tokenization import load_tokenizer
+from pintower.text.rendering import render_query
+
+__all__ = ["Cut", "cut_student"]
+
+_DRAWN = 1_024
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How a query encoder was cut (``cut.json`` in the student folder).
+
+    Attributes:
+        source: the student it was cut from.
+        layers: kept, of ``depth``.
+        depth: of the full query encoder.
+        kept: the layers it started from, counted from 0.
+        steps: of the optimizer.
+        seed: for the texts.
+        queries: distinct queries learned from; none of the test split.
+        held_out_queries: that these figures are measured on.
+        mean_cosine: of held-out queries with the full query encoder.
+        min_cosine: the worst of them.
+        start_mean_cosine: the mean before training.
+    """
+
+    source: str
+    layers: int
+    depth: int
+    kept: tuple[int, ...]
+    steps: int
+    seed: int
+    queries: int
+    held_out_queries: int
+    mean_cosine: float
+    min_cosine: float
+    start_mean_cosine: float
+
+
+def cut_student(
+    source: Path, data: Path, folder: Path, *, layers: int, steps: int, seed: int, bf16: bool
+) -> Cut:
+    """Write a student folder whose query encoder has fewer layers and gives the same embeddings.
+
+    Pin encoder, scoring head, rendering and match statistics are the source's, so its pins stay
+    valid as they are.
+
+    Args:
+        source: a student folder.
+        data: a data stage's folder.
+        folder: empty; what is written there is a student.
+        layers: to keep.
+        steps: of the optimizer, 256 texts each.
+        seed: for the texts.
+        bf16: train under bfloat16 autocast.
+
+    Raises:
+        StudentError: if the student cannot be loaded or has no more layers than asked for.
+        DatasetError: if there are no queries to learn from.
+    """
+    student = load_student(source)
+    depth = len(layer_stack(student.query_encoder[0].auto_model))
+    kept = kept_layers(depth, layers)
+    texts = read_texts(data, seed)
+    torch.manual_seed(seed)
+    cut = cut_layers(student.query_encoder, kept)
+    before = _cosines(student, cut, texts)
+    tokenizer = load_tokenizer(student.layout.query_encoder, student.rendering.query_max_tokens)
+    drawn = _drawn(student, texts, seed)
+    distil(student.query_encoder, cut, tokenizer, drawn, steps=steps, bf16=bf16)
+    after = _cosines(student, cut, texts)
+    _write(student.layout, cut, StudentLayout(folder))
+    made = Cut(
+        source=str(source),
+        layers=layers,
+        depth=depth,
+        kept=tuple(kept),
+        steps=steps,
+        seed=seed,
+        queries=len(texts.queries),
+        held_out_queries=len(texts.held_out),
+        mean_cosine=float(after.mean()),
+        min_cosine=float(after.min()),
+        start_mean_cosine=float(before.mean()),
+    )
+    write_json(folder / "cut.json", asdict(made))
+    return made
+
+
+def _drawn(student: Student, texts: QueryTexts, seed: int) -> Iterator[list[str]]:
+    random = np.random.default_rng(seed)
+    while True:
+        yield [render_query(text, student.rendering) for text in texts.draw(_DRAWN, random)]
+
+
+def _cosines(student: Student, cut: SentenceTransformer, texts: QueryTexts) -> NDArray[np.float32]:
+    tokenizer = load_tokenizer(student.layout.query_encoder, student.rendering.query_max_tokens)
+    rendered = [render_query(query, student.rendering) for query in texts.held_out]
+    wanted = embed_texts(student.query_encoder, tokenizer, rendered)
+    given = embed_texts(cut, tokenizer, rendered)
+    norms = np.linalg.norm(wanted, axis=1) * np.linalg.norm(given, axis=1)
+    cosines: NDArray[np.float32] = (wanted * given).sum(axis=1) / np.maximum(norms, 1e-12)
+    return cosines
+
+
+def _write(source: StudentLayout, cut: SentenceTransformer, target: StudentLayout) -> None:
+    for name in ("pin_encoder", "scoring_head", "match_stats"):
+        shutil.copytree(getattr(source, name), getattr(target, name))
+    shutil.copyfile(source.text, target.text)
+    save_encoder(cut, target.query_encoder)
