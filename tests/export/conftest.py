@@ -43,6 +43,6 @@ def exported(
 ) -> Path:
     """An export folder, for each target."""
     folder = tmp_path_factory.mktemp(request.param)
-    config = ExportConfig(target=request.param, parity_texts=30)
+    config = ExportConfig(target=request.param, parity_texts=30, target_runtime=False)
     run(config, {"student": tiny_student, "data": data}, folder)
     return folder
