@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import polars as pl
 import pytest
 from tokenizers import Tokenizer
@@ -116,6 +117,17 @@ def test_exporting_twice_gives_the_same_bytes(
     export(target, tiny_student, data, second)
     for name in (*(f"{graph}.onnx" for graph in GRAPHS), "contract.json", "tokenizer.json"):
         assert hash_file(first / name) == hash_file(second / name), name
+
+
+def test_graph_for_tensorrt_has_standard_operators_only(
+    tiny_student: Path, data: Path, tmp_path: Path
+) -> None:
+    """It knows none of ONNX Runtime's own: each would cut the engine in two."""
+    info = export("gpu-tensorrt-fp16", tiny_student, data, tmp_path / "out")
+    assert info["query_encoder"] == "fp16"
+    model = onnx.load(tmp_path / "out" / "query_encoder.onnx")
+    assert {node.domain for node in model.graph.node} == {""}
+    onnx.checker.check_model(model)
 
 
 def test_failed_gate_stops_and_tells_measured_and_allowed(
