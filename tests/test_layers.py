@@ -8,8 +8,8 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "src" / "pintower"
 
 FOUNDATION = {
-    "__init__", "artifacts", "assets", "config", "contracts", "errors", "gates", "progress",
-    "recipes",
+    "__init__", "accelerators", "artifacts", "assets", "config", "contracts", "errors", "gates",
+    "progress", "recipes",
 }  # fmt: skip
 DOMAIN = {"data", "figures", "metrics", "models", "serving", "snapshot", "text"}
 STAGES = {

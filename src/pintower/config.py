@@ -219,6 +219,8 @@ class ExportConfig(_Section):
         parity_texts: real texts on which graph and torch are compared.
         ranking_queries: judged queries, at most, on which their rankings are.
         allow: names of gates that may fail; they are marked as overruled.
+        target_runtime: load each graph in the target's own ONNX Runtime, the server environment's,
+            which is installed when it is missing; without it that is left unmeasured.
         seed: for the sample of texts.
     """
 
@@ -226,6 +228,7 @@ class ExportConfig(_Section):
     parity_texts: Positive = 200
     ranking_queries: Positive = 300
     allow: tuple[str, ...] = ()
+    target_runtime: bool = True
     seed: int = 7
 
 

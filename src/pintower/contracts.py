@@ -6,12 +6,20 @@ checks and the tests read.
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
+from pintower.accelerators import Accelerator, TensorRTAccelerator
 from pintower.artifacts import read_json, write_json
 from pintower.assets import asset
 from pintower.errors import InputError, RepositoryError
@@ -21,6 +29,7 @@ __all__ = [
     "BuiltGraph",
     "Calibration",
     "Contract",
+    "Device",
     "Dim",
     "GraphContract",
     "Limits",
@@ -33,6 +42,14 @@ __all__ = [
 ]
 
 GRAPHS = ("query_encoder", "pin_encoder", "scorer")
+
+_SERVED = ("query_encoder", "scorer")
+"""Graphs that become Triton models; the pin encoder runs offline."""
+
+_INSTANCES = ("tokenizer", "query_encoder", "pin_features", "scorer")
+"""Triton models that run by themselves; ensembles have no instances."""
+
+Device = Literal["cpu", "gpu"]
 
 Dim = int | str
 """A fixed width, or the name of an axis that varies (``batch``, ``length``, ``pins``)."""
@@ -109,8 +126,8 @@ class Calibration(_Model):
 class Threads(_Model):
     """ONNX Runtime's threads for one model."""
 
-    intra_op: int = 1
-    inter_op: int = 1
+    intra_op: Annotated[int, Field(ge=1)] = 1
+    inter_op: Annotated[int, Field(ge=1)] = 1
 
 
 class Limits(_Model):
@@ -151,6 +168,10 @@ class Target(_Model):
     Attributes:
         name: of the file.
         description: a line for people.
+        device: what the query encoder runs on; the tokenizer and the look-up of pins never leave
+            the CPU.
+        accelerator: how ONNX Runtime uses the GPU, and for which models; of GPU targets alone.
+        instruction_set: what the CPU should have, by the flags of ``/proc/cpuinfo``.
         triton_release: NVIDIA's release.
         onnxruntime: version that release carries.
         max_ir_version: newest ONNX IR it loads.
@@ -167,6 +188,9 @@ class Target(_Model):
 
     name: str
     description: str
+    device: Device = "cpu"
+    accelerator: Accelerator | None = None
+    instruction_set: tuple[Annotated[str, Field(pattern=r"^[a-z0-9_]+$")], ...] = ()
     triton_release: str
     onnxruntime: str
     max_ir_version: int
@@ -174,8 +198,8 @@ class Target(_Model):
     precision: dict[str, tuple[Precision, ...]]
     calibration: Calibration = Calibration()
     threads: dict[str, Threads]
-    instances: dict[str, int]
-    max_batch_size: int
+    instances: dict[str, Annotated[int, Field(ge=1)]]
+    max_batch_size: Annotated[int, Field(ge=1)]
     merge_queries: bool
     limits: Limits
 
@@ -186,6 +210,44 @@ class Target(_Model):
         if not isinstance(value, dict):
             return value
         return {key: (item,) if isinstance(item, str) else item for key, item in value.items()}
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if problem := next(self._problems(), None):
+            raise ValueError(problem)
+        return self
+
+    def device_of(self, model: str) -> Device:
+        """Return what a served model runs on."""
+        on_gpu = self.accelerator is not None and model in self.accelerator.models
+        return "gpu" if on_gpu else "cpu"
+
+    def _problems(self) -> Iterator[str]:
+        """Yield what one part of a target says against another."""
+        sections = (("precision", GRAPHS), ("threads", _SERVED), ("instances", _INSTANCES))
+        for key, wanted in sections:
+            if set(given := getattr(self, key)) != set(wanted):
+                yield f"{key} is given for {', '.join(given)}; wanted: {', '.join(wanted)}"
+        for name in ("pin_encoder", "scorer"):
+            if len(given := self.precision[name]) != 1:
+                yield f"precision.{name} is {list(given)}; only query_encoder may have several"
+        if self.precision["scorer"] != ("fp32",):
+            yield f"precision.scorer is {self.precision['scorer'][0]!r}; allowed is 'fp32'"
+        if (self.device == "gpu") != (self.accelerator is not None):
+            what = "needs" if self.accelerator is None else "takes no"
+            yield f"device {self.device!r} {what} [accelerator]"
+        if self.accelerator is None:
+            return
+        for name in self.accelerator.models:
+            if name not in _SERVED:
+                yield f"accelerator.models has {name!r}; allowed: {', '.join(_SERVED)}"
+        if isinstance(self.accelerator, TensorRTAccelerator):
+            largest = self.accelerator.profile.max.batch
+            if largest < self.max_batch_size:
+                yield (
+                    f"accelerator.profile.max.batch is {largest}, below max_batch_size "
+                    f"{self.max_batch_size}; a larger batch would have the engine built again"
+                )
 
 
 class BuiltGraph(GraphContract):
@@ -250,14 +312,21 @@ def load_target(name: str) -> Target:
     """Read ``export/targets/<name>.toml``.
 
     Raises:
-        InputError: if there is no such target.
+        InputError: if there is no such target, or it says what cannot be.
     """
     folder = asset("export", "targets")
     path = folder / f"{name}.toml"
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in folder.glob("*.toml")))
         raise InputError(f"Unknown target {name!r}; allowed: {known}.")
-    return Target.model_validate(tomllib.loads(path.read_text("utf-8")))
+    try:
+        return Target.model_validate(tomllib.loads(path.read_text("utf-8")))
+    except ValidationError as error:
+        lines = "\n".join(
+            f"  {'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
+            for item in error.errors()
+        )
+        raise InputError(f"{path} is not a target:\n{lines}") from None
 
 
 def graph_mismatches(contract: GraphContract, actual: GraphContract) -> list[str]:

@@ -88,6 +88,8 @@ def explain(item: Gate) -> str:
     """Return a gate as one line: name, measured, allowed, detail."""
     unit = f" {item.unit}" if item.unit else ""
     line = f"{item.name}: measured {item.measured:.6g}{unit}"
+    if math.isnan(item.measured) and item.allowed is None:
+        line = f"{item.name}: not measured"
     if item.allowed is not None:
         line += f", allowed {'<=' if item.better == 'lower' else '>='} {item.allowed:g}{unit}"
     if item.overruled:

@@ -34,7 +34,7 @@ def data(tiny_pins: pl.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> P
     return folder
 
 
-@pytest.fixture(scope="session", params=["cpu-fp32", "cpu-int8", "cpu-int8-static"])
+@pytest.fixture(scope="session", params=["cpu-fp32", "cpu-int8", "cpu-int8-static", "gpu-fp16"])
 def exported(
     request: pytest.FixtureRequest,
     tiny_student: Path,
@@ -43,6 +43,6 @@ def exported(
 ) -> Path:
     """An export folder, for each target."""
     folder = tmp_path_factory.mktemp(request.param)
-    config = ExportConfig(target=request.param, parity_texts=30)
+    config = ExportConfig(target=request.param, parity_texts=30, target_runtime=False)
     run(config, {"student": tiny_student, "data": data}, folder)
     return folder

@@ -1,4 +1,4 @@
-"""Every family of text encoders passes the same gates, in fp32 and in static int8."""
+"""Every family of text encoders passes the same gates, in fp32, fp16 and static int8."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ UNFUSED = {"modernbert", "mpnet", "qwen3", "t5"}
 
 
 @pytest.mark.filterwarnings("ignore:.torch.jit.script_method:DeprecationWarning")  # ModernBERT's
-@pytest.mark.parametrize("target", ["cpu-fp32", "cpu-int8-static"])
+@pytest.mark.parametrize("target", ["cpu-fp32", "cpu-int8-static", "gpu-fp16"])
 @pytest.mark.parametrize("family", sorted(FUSED | UNFUSED))
 def test_family_passes_structure_parity_and_invariance(
     family: str, target: str, tiny_pins: pl.DataFrame, tmp_path: Path
@@ -54,3 +54,7 @@ def test_family_passes_structure_parity_and_invariance(
         operators = {node.op_type for node in onnx.load(graphs / built.file).graph.node}
         assert "MatMulIntegerToFloat" in operators
         assert ("QAttention" in operators) == (family in FUSED)
+    if target == "gpu-fp16":
+        assert "query_encoder.half_min_cosine" in names
+        operators = {node.op_type for node in onnx.load(graphs / built.file).graph.node}
+        assert ("Attention" in operators) == (family in FUSED)

@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import polars as pl
 import pytest
 from tokenizers import Tokenizer
@@ -23,7 +24,7 @@ def export(
 ) -> dict[str, object]:
     folder.mkdir()
     return run(
-        ExportConfig(target=target, parity_texts=10, **config),
+        ExportConfig(target=target, parity_texts=10, target_runtime=False, **config),
         {"student": student, "data": data},
         folder,
     )
@@ -77,15 +78,18 @@ def test_every_gate_passed_and_none_is_missing(exported: Path) -> None:
     encoders = ("query_encoder", "pin_encoder")
     parity = ("max_abs", "min_cosine", "norm_max_abs")
     parity += ("batch_sensitivity", "batch_flips", "repeat_max_abs", "threads_sensitivity")
-    files = ("contract", "opset", "ir_version", "file_size")
+    files = ("contract", "opset", "ir_version", "file_size", "target_loads")
     wanted = {f"{name}.{figure}" for name in encoders for figure in parity}
     wanted |= {f"{name}.{figure}" for name in GRAPHS for figure in files}
     wanted |= {"scorer.max_abs", "scorer.invalid_rows"}
     wanted |= {"query_encoder.precision", "query_encoder.tokenizer"}
     ranking = ("ndcg_loss_rel", "ndcg_loss_rel_low", "top8_flips", "kendall_tau")
     wanted |= {f"ranking.{name}" for name in (*ranking, "score_max_abs", "score_mean_abs")}
-    assert gates.keys() == wanted
+    preflight = {name for name in gates if name.startswith("preflight.")}
+    assert {"preflight.opset", "preflight.precision", "preflight.onnxruntime_older"} <= preflight
+    assert gates.keys() - preflight - {"query_encoder.half_min_cosine"} == wanted
     precision = Contract.load(exported / "contract.json").graphs["query_encoder"].precision
+    assert ("query_encoder.half_min_cosine" in gates) == (precision == "fp16")
     limited = "query_encoder.max_abs" if precision == "fp32" else "query_encoder.min_cosine"
     assert gates[limited].allowed is not None
 
@@ -113,6 +117,17 @@ def test_exporting_twice_gives_the_same_bytes(
     export(target, tiny_student, data, second)
     for name in (*(f"{graph}.onnx" for graph in GRAPHS), "contract.json", "tokenizer.json"):
         assert hash_file(first / name) == hash_file(second / name), name
+
+
+def test_graph_for_tensorrt_has_standard_operators_only(
+    tiny_student: Path, data: Path, tmp_path: Path
+) -> None:
+    """It knows none of ONNX Runtime's own: each would cut the engine in two."""
+    info = export("gpu-tensorrt-fp16", tiny_student, data, tmp_path / "out")
+    assert info["query_encoder"] == "fp16"
+    model = onnx.load(tmp_path / "out" / "query_encoder.onnx")
+    assert {node.domain for node in model.graph.node} == {""}
+    onnx.checker.check_model(model)
 
 
 def test_failed_gate_stops_and_tells_measured_and_allowed(
@@ -175,11 +190,9 @@ def test_graph_newer_than_the_target_is_refused_before_it_is_run(
     tiny_student: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use_target(monkeypatch, max_opset=16, max_ir_version=7)
-    with pytest.raises(
-        GateFailed, match=r"pin_encoder\.opset: measured 17, allowed <= 16"
-    ) as raised:
+    with pytest.raises(GateFailed, match=r"preflight\.opset: measured 17, allowed <= 16") as raised:
         export("cpu-fp32", tiny_student, data, tmp_path / "out")
-    assert "pin_encoder.ir_version: measured 8, allowed <= 7" in str(raised.value)
+    assert "preflight.ir_version: measured 8, allowed <= 7" in str(raised.value)
     names = [gate.name for gate in read_gates(tmp_path / "out" / "gates.json")]
     assert "query_encoder.max_abs" not in names
 

@@ -37,7 +37,11 @@ def stage_folders(
     log = pl.DataFrame({"query": QUERIES * 3, "timestamp": list(range(3 * len(QUERIES)))})
     log.write_parquet(folders["data"] / "query_log.parquet")
     inputs = {"student": tiny_student, **folders}
-    export(ExportConfig(target="cpu-fp32", parity_texts=10), inputs, folders["export"])
+    export(
+        ExportConfig(target="cpu-fp32", parity_texts=10, target_runtime=False),
+        inputs,
+        folders["export"],
+    )
     embed(PinsConfig(threads=1), inputs, folders["pins"])
     return folders
 

@@ -90,6 +90,25 @@ def test_a_folder_that_is_no_repository_says_so(tmp_path: Path) -> None:
             'string_value: "x',
             "pin_features: parameter space_id is x",
         ),
+        (
+            "scorer",
+            "KIND_CPU",
+            "KIND_GPU",
+            "scorer: its instances are ['KIND_GPU'], expected ['KIND_CPU']",
+        ),
+        (
+            "scorer",
+            "default_model_filename",
+            "response_cache { enable: true }\ndefault_model_filename",
+            "scorer: response_cache is on, expected off",
+        ),
+        (
+            "query_encoder",
+            "default_model_filename",
+            'optimization { execution_accelerators { gpu_execution_accelerator { name: "cuda" } } }'
+            "\ndefault_model_filename",
+            "query_encoder: its accelerators are {'cuda': {}}, expected {}",
+        ),
         ("scorer", "max_batch_size", "max_batch", "is not a model configuration"),
         ("scorer", 'name: "scorer"', 'name: "score"', "config.pbtxt names the model 'score'"),
     ],

@@ -7,25 +7,28 @@ import os
 from pathlib import Path
 
 import pytest
-from tritonclient.grpc.model_config_pb2 import ModelConfig
+from tritonclient.grpc.model_config_pb2 import ModelConfig, ModelInstanceGroup
 
+from pintower.accelerators import CudaAccelerator
 from pintower.contracts import GRAPHS, BuiltGraph, Contract, load_graph_contract, load_target
 from pintower.repository.configs import model_configs
 from pintower.repository.interfaces import ENSEMBLES
 from pintower.repository.pbtxt import format_config, parse_config
 
 GOLDEN = Path(__file__).parent / "golden"
+TARGETS = ["cpu-fp32", "cpu-int8", "cpu-int8-static", "gpu-fp16", "gpu-fp32", "gpu-tensorrt-fp16"]
 SYMBOLS = {"D": 128, "F": 11, "V": 0}
 
 
 def contract_for(target: str) -> Contract:
     graphs = {}
+    precision = load_target(target).precision
     for name in GRAPHS:
         resolved = load_graph_contract(name).resolve(SYMBOLS)
         graphs[name] = BuiltGraph(
             **resolved.model_dump(),
             file=f"{name}.onnx",
-            precision="fp32",
+            precision=precision[name][0],
             sha256="0" * 64,
             artifact_id="1" * 64,
         )
@@ -39,7 +42,7 @@ def contract_for(target: str) -> Contract:
     )
 
 
-@pytest.mark.parametrize("target", ["cpu-fp32", "cpu-int8"])
+@pytest.mark.parametrize("target", TARGETS)
 def test_configs_are_the_golden_ones(target: str) -> None:
     configs = model_configs(contract_for(target), version=3)
     if os.environ.get("PINTOWER_WRITE_GOLDEN"):
@@ -50,7 +53,7 @@ def test_configs_are_the_golden_ones(target: str) -> None:
     assert {name: format_config(config) for name, config in configs.items()} == golden
 
 
-@pytest.mark.parametrize("target", ["cpu-fp32", "cpu-int8"])
+@pytest.mark.parametrize("target", TARGETS)
 def test_written_configs_parse_back_with_max_batch_size_always_said(target: str) -> None:
     for config in model_configs(contract_for(target), version=1).values():
         text = format_config(config)
@@ -80,3 +83,52 @@ def test_ensembles_pin_every_step_and_share_the_cached_steps_outputs() -> None:
 
 def test_an_empty_config_still_says_its_max_batch_size() -> None:
     assert "max_batch_size: 0" in format_config(ModelConfig(name="m"))
+
+
+GPU_TARGETS = [target for target in TARGETS if target.startswith("gpu-")]
+
+
+@pytest.mark.parametrize("target", GPU_TARGETS)
+def test_only_the_query_encoder_runs_on_the_gpu_and_it_has_no_response_cache(target: str) -> None:
+    """Triton would log an error for every request: its cache takes tensors in CPU memory only."""
+    configs = model_configs(contract_for(target), version=1)
+    kinds = {
+        name: ModelInstanceGroup.Kind.Name(group.kind)
+        for name, config in configs.items()
+        for group in config.instance_group
+    }
+    on_cpu = dict.fromkeys(("tokenizer", "pin_features", "scorer"), "KIND_CPU")
+    assert kinds == {**on_cpu, "query_encoder": "KIND_GPU"}
+    cached = {name for name, config in configs.items() if config.response_cache.enable}
+    assert cached == {"tokenizer"}
+
+
+def test_options_that_triton_overwrites_in_the_accelerator_go_to_the_models_own() -> None:
+    contract = contract_for("gpu-fp16")
+    target = contract.target
+    settings = {"gpu_mem_limit": 2**31, "arena_extend_strategy": 1, "use_tf32": False}
+    accelerator = CudaAccelerator.model_validate({"kind": "cuda", "parameters": settings})
+    changed = contract.model_copy(
+        update={"target": target.model_copy(update={"accelerator": accelerator})}
+    )
+    config = model_configs(changed, version=1)["query_encoder"]
+    (entry,) = config.optimization.execution_accelerators.gpu_execution_accelerator
+    assert dict(entry.parameters) == {"use_tf32": "0"}
+    own = {key: value.string_value for key, value in config.parameters.items()}
+    assert own["gpu_mem_limit"] == "2147483648"
+    assert own["arena_extend_strategy"] == "1"
+
+
+def test_engines_of_two_releases_are_kept_apart() -> None:
+    """ONNX Runtime would take the first release's engine, weights and all, for the second's."""
+    contract = contract_for("gpu-tensorrt-fp16")
+    encoder = contract.graphs["query_encoder"].model_copy(update={"artifact_id": "f" * 64})
+    later = contract.model_copy(update={"graphs": {**contract.graphs, "query_encoder": encoder}})
+
+    def folder(of: Contract) -> str:
+        config = model_configs(of, version=1)["query_encoder"]
+        (entry,) = config.optimization.execution_accelerators.gpu_execution_accelerator
+        return str(entry.parameters["trt_engine_cache_path"])
+
+    assert folder(later) == "/var/cache/tritonserver/tensorrt/ffffffffffffffff"
+    assert folder(contract) != folder(later)

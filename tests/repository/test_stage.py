@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from pintower.config import RepositoryConfig
-from pintower.errors import GateFailed, RepositoryError
+from pintower.contracts import Contract, load_target
+from pintower.errors import GateFailed, RepositoryError, SetupError
 from pintower.gates import read_gates
-from pintower.repository import run
+from pintower.repository import run, stage
 from pintower.repository.check import check
 from pintower.repository.release_file import Release
 from pintower.repository.wire import Wire, texts
@@ -50,6 +51,33 @@ def test_the_same_inputs_give_the_same_bytes(
 ) -> None:
     run(UNSERVED, stage_folders, tmp_path)
     assert (tmp_path / "release.json").read_bytes() == (built / "release.json").read_bytes()
+
+
+@pytest.fixture
+def for_gpu(stage_folders: dict[str, Path], tmp_path: Path) -> dict[str, Path]:
+    """The stages' folders with the export's contract for a GPU target, same graphs."""
+    export = shutil.copytree(stage_folders["export"], tmp_path / "export")
+    contract = Contract.load(export / "contract.json")
+    contract.model_copy(update={"target": load_target("gpu-fp32")}).save(export / "contract.json")
+    return {**stage_folders, "export": export}
+
+
+def test_a_gpu_target_is_not_served_where_there_is_no_gpu(
+    for_gpu: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage, "cuda_devices", lambda: 0)
+    (tmp_path / "models").mkdir()
+    with pytest.raises(SetupError, match=r"gpu-fp32 is served on a GPU.*served_gates to false"):
+        run(RepositoryConfig(pairs=20), for_gpu, tmp_path / "models")
+    assert not any((tmp_path / "models").iterdir())
+
+
+def test_a_gpu_target_is_built_anywhere(for_gpu: dict[str, Path], tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    run(UNSERVED, for_gpu, tmp_path / "models")
+    assert check(tmp_path / "models") == []
+    text = (tmp_path / "models" / "query_encoder" / "config.pbtxt").read_text("utf-8")
+    assert "kind: KIND_GPU" in text and "response_cache" not in text
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tritonclient.grpc import InferResult
+from tritonclient.grpc import model_config_pb2 as pb
 from tritonclient.utils import InferenceServerException
 
 from pintower.errors import RepositoryError
 from pintower.serving.addresses import free_addresses
 from pintower.serving.environment import ServerEnvironment
+from pintower.serving.machine import cuda_devices
 from pintower.serving.metrics import scrape_metrics, subtract_metrics
 from pintower.serving.server import TritonServer
 from tests.serving.tiny_repository import arithmetic_graph, model_config, write_model
@@ -38,6 +40,12 @@ def refusals(environment: ServerEnvironment, tmp_path_factory: pytest.TempPathFa
             "x", max_batch_size=0, dims=[-1, 4], parameters={"intra_op_threads": "1"}
         ),
     }
+    for name, key in (("cuda_parameter", "use_tf31"), ("cuda_top_level", "gpu_mem_limit")):
+        wrong[name] = model_config("x", max_batch_size=0, dims=[-1, 4])
+        accelerators = wrong[name].optimization.execution_accelerators
+        accelerators.gpu_execution_accelerator.add(name="cuda", parameters={key: "0"})
+    wrong["on_gpu"] = model_config("x", max_batch_size=0, dims=[-1, 4])
+    wrong["on_gpu"].instance_group[0].kind = pb.ModelInstanceGroup.KIND_GPU
     for name, config in wrong.items():
         config.name = name
         graph = arithmetic_graph([1, 4]) if name == "fixed_batch" else unbatched
@@ -68,6 +76,8 @@ def refusals(environment: ServerEnvironment, tmp_path_factory: pytest.TempPathFa
         ),
         ("fixed_batch", "the graph's first dimension has to be dynamic"),
         ("wrong_parameter", "unknown parameter 'intra_op_threads'"),
+        ("cuda_parameter", "unknown parameter 'use_tf31' of the execution accelerator 'cuda'"),
+        ("cuda_top_level", "'gpu_mem_limit' has no effect in the execution accelerator 'cuda'"),
         ("no_graph", "ONNX Runtime 1.19.2 cannot load"),
     ],
 )
@@ -77,6 +87,14 @@ def test_a_model_that_does_not_fit_its_graph_is_not_ready(
     (line,) = (line for line in refusals.splitlines() if line.startswith(f"  {model} version 1: "))
     assert f"model '{model}'" in line
     assert reason in line
+
+
+def test_a_gpu_instance_without_a_gpu_is_not_ready(refusals: str) -> None:
+    """The server says so itself, before any backend is asked."""
+    if cuda_devices():
+        pytest.skip("this machine has a GPU")
+    (line,) = (line for line in refusals.splitlines() if line.startswith("  on_gpu version 1: "))
+    assert "has kind KIND_GPU but no GPUs are available" in line
 
 
 def test_an_unbatched_model_answers(infer: Infer) -> None:

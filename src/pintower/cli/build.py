@@ -28,6 +28,9 @@ def build(
         list[str] | None,
         typer.Option(metavar="GATE", help="Let this gate fail; it is marked as overruled."),
     ] = None,
+    served_gates: Annotated[
+        bool, typer.Option(help="Serve the repository on this machine and measure it.")
+    ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Export, gate, embed the pins and build the Triton model repository."""
@@ -39,7 +42,7 @@ def build(
         name="build",
         data=DataConfig(path=dataset, judgments_required=False),
         export=ExportConfig(target=target, allow=tuple(allow or ())),
-        repository=RepositoryConfig(allow=tuple(allow or ())),
+        repository=RepositoryConfig(allow=tuple(allow or ()), served_gates=served_gates),
     )
     stages = [stage for stage in STAGES if stage.name in BUILD]
     outcomes = run_stages(stages, recipe, out, given={"student": student})

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from pintower.accelerators import TensorRTAccelerator
 from pintower.artifacts import hash_file, hash_json
 from pintower.contracts import (
     BuiltGraph,
@@ -18,6 +19,7 @@ from pintower.contracts import (
 )
 from pintower.export.fusion import fuse
 from pintower.export.graphs import EncoderGraph, ScorerGraph
+from pintower.export.half.convert import write_half
 from pintower.export.int8.sensitivity import most_sensitive
 from pintower.export.int8.static import Prepared, TokenBatches, prepare, write_int8
 from pintower.export.quantization import write_dynamic_int8
@@ -78,6 +80,8 @@ class GraphBuilder:
             trace(self._module(name), contract, traced)
             if precision == "fp32":
                 traced.replace(path)
+            elif precision == "fp16":
+                write_half(self._half_source(traced, contract), path, contract)
             elif precision == "int8-dynamic":
                 write_dynamic_int8(self._fused(traced, contract), path, contract)
             else:
@@ -119,6 +123,12 @@ class GraphBuilder:
         config = self.student.query_encoder[0].auto_model.config
         fuse(traced, fused, config, contract, self.texts()[:_COMPARED])
         return fused
+
+    def _half_source(self, traced: Path, contract: GraphContract) -> Path:
+        """Return the graph to put in fp16: TensorRT knows none of ONNX Runtime's own operators."""
+        tensorrt = isinstance(self.target.accelerator, TensorRTAccelerator)
+        fusible = contract.name == "query_encoder" and not tensorrt
+        return self._fused(traced, contract) if fusible else traced
 
     def _prepared(self, traced: Path, contract: GraphContract) -> Prepared:
         method = self.target.calibration.method

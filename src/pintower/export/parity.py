@@ -5,11 +5,13 @@ from pathlib import Path
 
 from pintower.contracts import BuiltGraph, Limits, Target
 from pintower.export.encoder_gates import encoder_gates
+from pintower.export.half.gates import half_gate
 from pintower.export.invariance_gates import invariance_gates
 from pintower.export.ranking_gates import ranking_gates
 from pintower.export.reference import Reference
 from pintower.export.scorer_gates import scorer_gates
 from pintower.export.structure_gates import structure_gates
+from pintower.export.target_runtime import TargetRuntime, loads_gate
 from pintower.gates import Gate, failed
 from pintower.models.onnx_session import GraphEncoder, GraphScorer, open_graph
 
@@ -26,11 +28,13 @@ class Measurement:
         reference: what they are held to.
         target: its limits decide.
         folder: where the graphs lie.
+        runtime: the target's own; None leaves unmeasured whether it loads them.
     """
 
     reference: Reference
     target: Target
     folder: Path
+    runtime: TargetRuntime | None = None
 
     @property
     def limits(self) -> Limits:
@@ -46,7 +50,9 @@ class Measurement:
 
     def structure(self, built: BuiltGraph) -> list[Gate]:
         """Measure a graph's file; what does not keep its contract is not run."""
-        return structure_gates(built, self.target, self.folder)
+        gates = structure_gates(built, self.target, self.folder)
+        path = self.folder / built.file
+        return [*gates, loads_gate(built, path, self.target, self.runtime)]
 
     def ranking(self, built: BuiltGraph, reference: Reference) -> list[Gate]:
         """Measure the ranking of judged pins against a student's, this one or a larger one."""
@@ -76,6 +82,9 @@ class Measurement:
             self.limits,
             batched=self.target.max_batch_size > 1,
         )
+        if built.precision == "fp16":
+            tokenizer, wanted = reference.query_tokenizer, reference.query_embeddings
+            gates.append(half_gate(built, path, tokenizer, texts, wanted, self.limits))
         return gates
 
     def pin_encoder(self, built: BuiltGraph) -> list[Gate]:

@@ -12,8 +12,10 @@ from pintower.export.build import GraphBuilder
 from pintower.export.choice import choose_precision
 from pintower.export.int8.static import TokenBatches
 from pintower.export.parity import Measurement
+from pintower.export.preflight import preflight
 from pintower.export.reference import Reference, calibration_queries
 from pintower.export.samples import token_batches
+from pintower.export.target_runtime import find_target_runtime
 from pintower.export.tokenizer_gates import tokenizer_gate
 from pintower.gates import (
     Gate,
@@ -49,12 +51,16 @@ def run(config: ExportConfig, inputs: Mapping[str, Path], folder: Path) -> dict[
 
     Raises:
         InputError: if the target is unknown or the student or the data cannot be used.
+        SetupError: if the target's ONNX Runtime is wanted and cannot be installed.
         GateFailed: if a gate failed; ``gates.json`` is written all the same.
     """
     target = load_target(config.target)
     student = load_student(inputs["student"])
     data = inputs["data"]
     what = f"The graphs of {inputs['student']} for target {target.name}"
+    gates = overrule(preflight(target, student.rendering.query_max_tokens), config.allow)
+    _keep(folder, gates, what)
+    runtime = find_target_runtime() if config.target_runtime else None
     reference = Reference(config, student, data)
 
     def texts() -> TokenBatches:
@@ -62,8 +68,7 @@ def run(config: ExportConfig, inputs: Mapping[str, Path], folder: Path) -> dict[
         return token_batches(reference.query_tokenizer, reference.rendered(queries))
 
     builder = GraphBuilder(student, target, folder, texts)
-    measurement = Measurement(reference, target, folder)
-    gates: list[Gate] = []
+    measurement = Measurement(reference, target, folder, runtime)
     graphs: dict[str, BuiltGraph] = {}
     for name in ("pin_encoder", "scorer"):
         (precision,) = target.precision[name]

@@ -17,8 +17,10 @@ _OF_A_GRAPH = {
     "opset": "ONNX opset",
     "ir_version": "ONNX IR version",
     "file_size": "file size",
+    "target_loads": "failures to load in the target's ONNX Runtime",
     "max_abs": "largest difference from torch",
     "min_cosine": "lowest cosine with torch",
+    "half_min_cosine": "lowest cosine with torch, rounded as a GPU stores fp16",
     "norm_max_abs": "largest difference of a vector's length from torch",
     "batch_sensitivity": "largest change of a cosine, alone or in a batch",
     "batch_flips": "share of top-8 pairs that swap in a batch",
@@ -32,6 +34,15 @@ _CHOICE = "query_encoder.precision"
 _VERSIONS = (".opset", ".ir_version")
 """Gates on a version: at its limit is as good as far from it."""
 
+_OF_THE_PREFLIGHT = {
+    "opset": "Newest ONNX opset of the contracts",
+    "ir_version": "Newest ONNX IR version of the contracts",
+    "precision": "Precisions the target has no kernels for",
+    "onnxruntime_older": "ONNX Runtime of the build machine older than the target's",
+    "instructions_missing": "CPU instructions of the target that the build machine lacks",
+    "gpus": "GPUs of the build machine",
+    "query_tokens": "Longest query, against TensorRT's profile",
+}
 _OF_THE_RANKING = {
     "ndcg_loss_rel": "Loss of nDCG@20 against torch, as a share of it",
     "ndcg_loss_rel_low": "The same loss, lower end of its interval",
@@ -183,6 +194,8 @@ def _name(key: str) -> str:
     graph, _, check = key.partition(".")
     if graph in _GRAPHS and check:
         return f"{_GRAPHS[graph]}: {_OF_A_GRAPH.get(check, plain(check).lower())}"
+    if graph == "preflight" and check:
+        return _OF_THE_PREFLIGHT.get(check, plain(check))
     if graph == "ranking" and check:
         return _OF_THE_RANKING.get(check, plain(check))
     return _OF_THE_SERVER.get(key, plain(key))

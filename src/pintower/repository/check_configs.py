@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tritonclient.grpc import model_config_pb2
-from tritonclient.grpc.model_config_pb2 import ModelConfig
+from tritonclient.grpc.model_config_pb2 import ModelConfig, ModelInstanceGroup
 
 __all__ = ["config_findings", "shape_text", "type_name"]
 
@@ -33,6 +33,7 @@ def config_findings(
             yield f"{model}: {field} is {found!r}, expected {wanted!r}"
     for side in ("input", "output"):
         yield from _tensor_findings(model, side, getattr(config, side), getattr(expected, side))
+    yield from _device_findings(model, config, expected)
     served = list(config.version_policy.specific.versions)
     for version in expected.version_policy.specific.versions:
         if version not in served:
@@ -52,6 +53,26 @@ def type_name(data_type: int) -> str:
 def shape_text(dims: Sequence[int]) -> str:
     """Return dims as text."""
     return "[" + ", ".join(str(dim) for dim in dims) + "]"
+
+
+def _device_findings(model: str, config: ModelConfig, expected: ModelConfig) -> Iterator[str]:
+    """Compare the device and what hangs on it: accelerators, and a cache that a GPU cannot fill."""
+    for what, of in (("instances", _kinds), ("accelerators", _accelerators)):
+        found, wanted = of(config), of(expected)
+        if found != wanted:
+            yield f"{model}: its {what} are {found}, expected {wanted}"
+    if config.response_cache.enable and not expected.response_cache.enable:
+        yield f"{model}: response_cache is on, expected off"
+
+
+def _kinds(config: ModelConfig) -> list[str]:
+    return sorted({ModelInstanceGroup.Kind.Name(group.kind) for group in config.instance_group})
+
+
+def _accelerators(config: ModelConfig) -> dict[str, dict[str, str]]:
+    chosen = config.optimization.execution_accelerators
+    given = (*chosen.gpu_execution_accelerator, *chosen.cpu_execution_accelerator)
+    return {item.name: dict(item.parameters) for item in given}
 
 
 def _tensor_findings(

@@ -6,9 +6,10 @@ lets ONNX Runtime take every core, and turns an unsaid ``max_batch_size`` into 4
 
 from collections.abc import Iterable
 
-from tritonclient.grpc.model_config_pb2 import ModelConfig, ModelInput, ModelInstanceGroup
+from tritonclient.grpc.model_config_pb2 import ModelConfig, ModelInput
 
 from pintower.contracts import Contract, DType, Target, Tensor
+from pintower.repository.devices import place_on_device
 from pintower.repository.interfaces import (
     ENSEMBLES,
     PYTHON_MODELS,
@@ -31,7 +32,8 @@ DATA_TYPES: dict[DType, str] = {
 """A contract's dtypes, as ``config.pbtxt`` calls them."""
 
 CACHED = ("tokenizer", "query_encoder")
-"""Models with a response cache: those whose answer depends on the query alone and never fails."""
+"""Models with a response cache: those whose answer depends on the query alone and never fails. On a
+GPU none has: Triton's cache takes tensors in CPU memory only, and would log an error a request."""
 
 
 def model_configs(contract: Contract, version: int) -> dict[str, ModelConfig]:
@@ -54,11 +56,8 @@ def model_configs(contract: Contract, version: int) -> dict[str, ModelConfig]:
         elif name in PYTHON_MODELS:
             config.backend = "python"
         if name in target.instances:
-            group = ModelInstanceGroup(
-                kind=ModelInstanceGroup.KIND_CPU, count=target.instances[name]
-            )
-            config.instance_group.append(group)
-        if name in CACHED:
+            place_on_device(config, contract)
+        if name in CACHED and target.device_of(name) == "cpu":
             config.response_cache.enable = True
         configs[name] = config
     configs["pin_features"].parameters["space_id"].string_value = contract.space_id

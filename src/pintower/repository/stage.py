@@ -6,8 +6,8 @@ from typing import Any
 
 from pintower.artifacts import MANIFEST, read_json
 from pintower.config import RepositoryConfig
-from pintower.contracts import Contract
-from pintower.errors import RepositoryError
+from pintower.contracts import Contract, Target
+from pintower.errors import RepositoryError, SetupError
 from pintower.gates import raise_if_failed
 from pintower.repository.build import Parts, build_models, current_snapshot
 from pintower.repository.check import check
@@ -19,6 +19,7 @@ from pintower.repository.offline import OfflineRelease, open_offline, open_refer
 from pintower.repository.release_file import GoldenQuery, Release, SnapshotRecord
 from pintower.repository.sample import Sample, sample_requests
 from pintower.serving.environment import ensure_environment
+from pintower.serving.machine import cuda_devices
 
 __all__ = ["run"]
 
@@ -42,7 +43,8 @@ def run(config: RepositoryConfig, inputs: Mapping[str, Path], folder: Path) -> d
 
     Raises:
         RepositoryError: if graphs and snapshot do not belong together.
-        SetupError: if the local server cannot be installed or started.
+        SetupError: if the local server cannot be installed or started, or the target's GPU is
+            not there.
         GateFailed: if a served gate failed; ``gates.json`` is written all the same.
     """
     export = inputs["export"]
@@ -53,6 +55,8 @@ def run(config: RepositoryConfig, inputs: Mapping[str, Path], folder: Path) -> d
         rendering=export / "text.json",
         snapshot=current_snapshot(inputs["pins"]),
     )
+    if config.served_gates:
+        _require_device(parts.contract.target)
     offline = open_offline(parts)
     count = max(-(-config.pairs // config.candidates), config.golden_queries)
     samples = sample_requests(
@@ -69,6 +73,17 @@ def run(config: RepositoryConfig, inputs: Mapping[str, Path], folder: Path) -> d
     raise_if_failed(gates, f"The served release for target {parts.contract.target.name}")
     told = {item.name: item.measured for item in gates if item.name in _TOLD}
     return {**info, "gates": len(gates), **told}
+
+
+def _require_device(target: Target) -> None:
+    """Refuse to measure served gates of a GPU target on a machine without a GPU."""
+    if target.device == "gpu" and not cuda_devices():
+        raise SetupError(
+            f"Target {target.name} is served on a GPU, and NVIDIA's driver shows none on this "
+            "machine, so its served gates cannot be measured here. Run this stage on a machine "
+            "with a GPU, or set repository.served_gates to false (pintower build: "
+            "--no-served-gates); the release then stays without served gates."
+        )
 
 
 def _finish(release: Release, folder: Path) -> dict[str, Any]:

@@ -2,8 +2,9 @@
 
 It lets an unmodified repository (``backend: "onnxruntime"``, ``<version>/model.onnx``) run on the
 local server, dynamic batching, ensembles and response cache included. What the genuine backend
-refuses at load is refused here too (see ``strict_config``), and parameters are honoured (see
-``session_options``). One process an instance, each with a session of its own.
+refuses at load is refused here too (see ``strict_config``), parameters are honoured (see
+``session_options``) and so are devices and accelerators (see ``providers``). One process an
+instance, each with a session of its own.
 """
 
 import json
@@ -15,7 +16,8 @@ import numpy as np
 import onnxruntime
 import triton_python_backend_utils as pb_utils
 from onnxruntime.capi import onnxruntime_pybind11_state as state
-from session_options import cuda_options, make_run_options, make_session_options
+from providers import make_providers, require_device
+from session_options import make_run_options, make_session_options
 from strict_config import ConfigError, check_tensors, tensor_spec
 
 LOAD_ERRORS = (
@@ -140,24 +142,30 @@ def open_session(config: dict[str, Any], args: dict[str, str]) -> onnxruntime.In
     """Open the graph of one model version on the instance's device.
 
     Raises:
-        ConfigError: if the file is missing or ONNX Runtime cannot load it.
+        ConfigError: if the file is missing, ONNX Runtime cannot load it, or the device is not
+            there.
     """
     name = config.get("default_model_filename") or "model.onnx"
     path = os.path.join(args["model_repository"], args["model_version"], name)
     if not os.path.exists(path):
         raise ConfigError(f"model '{config['name']}': unable to find {path}.")
-    providers: list[Any] = ["CPUExecutionProvider"]
-    on_gpu = args["model_instance_kind"] == "GPU"
-    if on_gpu and "CUDAExecutionProvider" in onnxruntime.get_available_providers():
-        device = int(args["model_instance_device_id"])
-        providers.insert(0, ("CUDAExecutionProvider", cuda_options(config, device)))
+    providers = make_providers(
+        config,
+        args["model_instance_kind"],
+        int(args["model_instance_device_id"]),
+        onnxruntime.get_available_providers(),
+    )
     try:
-        return onnxruntime.InferenceSession(path, make_session_options(config), providers=providers)
+        session = onnxruntime.InferenceSession(
+            path, make_session_options(config), providers=providers
+        )
     except LOAD_ERRORS as error:
         raise ConfigError(
             f"model '{config['name']}': ONNX Runtime {onnxruntime.__version__} cannot load {path}: "
             f"{error}"
         ) from None
+    require_device(config, providers, session.get_providers())
+    return session
 
 
 def group_by_shape(feeds: Sequence[dict[str, np.ndarray]]) -> list[list[int]]:

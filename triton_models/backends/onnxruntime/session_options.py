@@ -10,7 +10,7 @@ from typing import Any
 import onnxruntime
 from strict_config import ConfigError
 
-__all__ = ["cuda_options", "make_run_options", "make_session_options"]
+__all__ = ["make_run_options", "make_session_options", "parameters"]
 
 ARENA_SHRINKAGE = "memory.enable_memory_arena_shrinkage"
 DEVICE_INITIALIZERS = "session.use_device_allocator_for_initializers"
@@ -45,7 +45,7 @@ def make_session_options(config: Mapping[str, Any]) -> onnxruntime.SessionOption
     Raises:
         ConfigError: for an unknown parameter or a value out of its range.
     """
-    values = _parameters(config)
+    values = parameters(config)
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = _graph_level(config)
     options.intra_op_num_threads = _count(config, values, "intra_op_thread_count")
@@ -67,7 +67,7 @@ def make_session_options(config: Mapping[str, Any]) -> onnxruntime.SessionOption
 
 def make_run_options(config: Mapping[str, Any]) -> onnxruntime.RunOptions | None:
     """Return the options of each run, or None where the configuration asks for nothing."""
-    devices = _parameters(config).get(ARENA_SHRINKAGE)
+    devices = parameters(config).get(ARENA_SHRINKAGE)
     if devices is None:
         return None
     options = onnxruntime.RunOptions()
@@ -75,13 +75,12 @@ def make_run_options(config: Mapping[str, Any]) -> onnxruntime.RunOptions | None
     return options
 
 
-def cuda_options(config: Mapping[str, Any], device: int) -> dict[str, str]:
-    """Return the CUDA provider's options: the device and the top-level parameters that it takes."""
-    values = _parameters(config)
-    return {"device_id": str(device)} | {key: values[key] for key in CUDA_KEYS if key in values}
+def parameters(config: Mapping[str, Any]) -> dict[str, str]:
+    """Return the model's own parameters.
 
-
-def _parameters(config: Mapping[str, Any]) -> dict[str, str]:
+    Raises:
+        ConfigError: for one that the backend does not know.
+    """
     values = {key: entry["string_value"] for key, entry in config.get("parameters", {}).items()}
     unknown = sorted(values.keys() - set(KEYS))
     if unknown:

@@ -1,0 +1,96 @@
+"""Before anything is built: can the target load it, and can this machine measure it.
+
+Everything here is known from the target's file, the student's rendering and this machine, so a
+target that could never work is refused in seconds.
+"""
+
+import logging
+import re
+from collections.abc import Iterator, Mapping
+
+import onnxruntime
+
+from pintower.accelerators import TensorRTAccelerator
+from pintower.contracts import GRAPHS, Precision, Target, load_graph_contract
+from pintower.gates import Gate, gate
+from pintower.serving.machine import cpu_flags, cuda_devices
+
+__all__ = ["preflight"]
+
+logger = logging.getLogger(__name__)
+
+_ON_CPU: Mapping[Precision, str] = {
+    "fp16": "ONNX Runtime's CPU provider has no fp16 products: it casts, and computes in fp32"
+}
+_INT8_ON_GPU = (
+    "most of ONNX Runtime's int8 operators have no CUDA kernels: they run on the CPU, with copies "
+    "to and fro"
+)
+_ON_GPU: Mapping[Precision, str] = dict.fromkeys(
+    ("int8-dynamic", "int8-static", "int8-mixed"), _INT8_ON_GPU
+)
+"""Precisions that a device has no kernels for, and what it does instead."""
+
+
+def preflight(target: Target, query_max_tokens: int) -> list[Gate]:
+    """Return gates on a target and this machine; no graph is needed.
+
+    That the build machine's CPU lacks instructions, or that it has no GPU, is told and does not
+    stop anything: it need not be the machine that serves.
+
+    Args:
+        target: where a release will run.
+        query_max_tokens: of the student.
+    """
+    contracts = [load_graph_contract(name) for name in GRAPHS]
+    at = {"target": target.name, "onnxruntime": target.onnxruntime}
+    impossible = list(_impossible(target))
+    build = {"build": onnxruntime.__version__, "target": target.onnxruntime}
+    older = _numbers(build["build"]) < _numbers(build["target"])
+    gates = [
+        gate("preflight.opset", max(c.opset for c in contracts), target.max_opset, detail=at),
+        gate(
+            "preflight.ir_version",
+            max(c.ir_version for c in contracts),
+            target.max_ir_version,
+            detail=at,
+        ),
+        gate("preflight.precision", len(impossible), 0, detail={"impossible": impossible}),
+        gate("preflight.onnxruntime_older", older, 0, detail=build),
+        *_instructions(target),
+    ]
+    if target.device == "gpu":
+        told = {"graph_gates": "measured on the CPU"}
+        gates.append(gate("preflight.gpus", cuda_devices(), better="higher", detail=told))
+    if isinstance(target.accelerator, TensorRTAccelerator):
+        longest = target.accelerator.profile.max.length
+        detail = {"wanted": "accelerator.profile.max.length covers query_max_tokens"}
+        gates.append(gate("preflight.query_tokens", query_max_tokens, longest, detail=detail))
+    return gates
+
+
+def _impossible(target: Target) -> Iterator[str]:
+    """Yield a line for each precision that what runs a graph has no kernels for."""
+    for name, precisions in target.precision.items():
+        device = target.device_of(name)  # pins are embedded on the CPU, whatever the target
+        for precision in precisions:
+            if reason := (_ON_GPU if device == "gpu" else _ON_CPU).get(precision):
+                yield f"{name} in {precision} on {device}: {reason}"
+
+
+def _instructions(target: Target) -> Iterator[Gate]:
+    if not target.instruction_set:
+        return
+    missing = sorted(set(target.instruction_set) - cpu_flags())
+    if missing:
+        logger.warning(
+            "this machine's CPU lacks %s, which target %s names: what is measured here need not "
+            "hold where it is served",
+            ", ".join(missing), target.name,
+        )  # fmt: skip
+    detail = {"wanted": list(target.instruction_set), "missing": missing}
+    yield gate("preflight.instructions_missing", len(missing), detail=detail)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:3])

@@ -1,0 +1,96 @@
+"""Whether the target's own ONNX Runtime loads a graph."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper
+
+from pintower.config import ExportConfig
+from pintower.contracts import GRAPHS, BuiltGraph, Target, load_graph_contract, load_target
+from pintower.export import run
+from pintower.export.target_runtime import TargetRuntime, find_target_runtime, loads_gate
+from pintower.gates import explain, read_gates
+
+OWN = TargetRuntime(Path(sys.executable), onnxruntime.__version__)
+
+
+def graph(folder: Path, operator: str = "Identity", domain: str = "", opset: int = 17) -> Path:
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 4]) for name in "XY"]
+    weight = onnx.numpy_helper.from_array(np.ones(4, np.float32), "W")
+    inputs = ["X"] if operator == "Identity" else ["X", "W"]
+    nodes = [helper.make_node(operator, inputs, ["Y"], domain=domain)]
+    model = helper.make_model(
+        helper.make_graph(nodes, "g", ends[:1], ends[1:], [weight]),
+        opset_imports=[helper.make_opsetid("", opset), helper.make_opsetid("com.microsoft", 1)],
+        ir_version=8,
+    )
+    onnx.save(model, folder / "scorer.onnx")
+    return folder / "scorer.onnx"
+
+
+def built() -> BuiltGraph:
+    contract = load_graph_contract("scorer").resolve({"D": 4, "F": 2})
+    more: dict[str, Any] = {"file": "scorer.onnx", "sha256": "0" * 64, "artifact_id": "1" * 64}
+    return BuiltGraph(**contract.model_dump(), precision="fp32", **more)
+
+
+def target(version: str = onnxruntime.__version__) -> Target:
+    return load_target("cpu-fp32").model_copy(update={"onnxruntime": version})
+
+
+def test_a_graph_that_loads_passes(tmp_path: Path) -> None:
+    item = loads_gate(built(), graph(tmp_path), target(), OWN)
+    assert (item.name, item.measured, item.passed) == ("scorer.target_loads", 0, True)
+    assert item.detail["onnxruntime"] == onnxruntime.__version__
+
+
+def test_an_unknown_operator_fails_and_is_named(tmp_path: Path) -> None:
+    path = graph(tmp_path, "NoSuchOperator", "com.microsoft")
+    item = loads_gate(built(), path, target(), OWN)
+    assert not item.passed
+    assert "NoSuchOperator" in item.detail["error"]
+    assert "scorer.target_loads: measured 1 failures, allowed <= 0" in explain(item)
+
+
+def test_it_is_told_where_no_runtime_is_asked_or_it_is_another(tmp_path: Path) -> None:
+    path = graph(tmp_path)
+    for runtime, of, reason in (
+        (None, target(), "target_runtime is false"),
+        (OWN, target("0.1.0"), "another ONNX Runtime than the target"),
+    ):
+        item = loads_gate(built(), path, of, runtime)
+        assert item.passed and item.allowed is None
+        assert reason in item.detail["reason"]
+        assert explain(item).startswith("scorer.target_loads: not measured")
+
+
+@pytest.mark.triton
+def test_an_operator_that_only_a_newer_runtime_knows_fails(tmp_path: Path) -> None:
+    path = graph(tmp_path, "RMSNormalization", opset=23)
+    settings = load_target("cpu-fp32")
+    runtime = find_target_runtime()
+    assert runtime.version == settings.onnxruntime
+    assert loads_gate(built(), path, target(), OWN).passed
+    item = loads_gate(built(), path, settings, runtime)
+    assert not item.passed
+    assert settings.onnxruntime in item.detail["onnxruntime"]
+    assert "support for domain ai.onnx is till opset 21" in item.detail["error"]
+
+
+@pytest.mark.triton
+@pytest.mark.parametrize("name", ["cpu-int8-static", "gpu-fp16", "gpu-tensorrt-fp16"])
+def test_what_is_exported_loads_in_the_targets_runtime(
+    name: str, tiny_student: Path, data: Path, tmp_path: Path
+) -> None:
+    config = ExportConfig(target=name, parity_texts=10)
+    run(config, {"student": tiny_student, "data": data}, tmp_path)
+    gates = {item.name: item for item in read_gates(tmp_path / "gates.json")}
+    for graph_name in GRAPHS:
+        item = gates[f"{graph_name}.target_loads"]
+        assert (item.measured, item.allowed) == (0, 0)
+        assert item.detail["onnxruntime"] == load_target(name).onnxruntime
