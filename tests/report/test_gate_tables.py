@@ -61,3 +61,7 @@ def test_failed_gates_come_first_even_where_nothing_was_measured(tmp_path: Path)
 
 def test_gates_that_were_not_measured_are_no_table(tmp_path: Path) -> None:
     assert describe_gates("Served", tmp_path / "gates.json") is None
+
+
+def test_loss_that_is_a_gain_uses_nothing_of_its_limit() -> None:
+    assert share_of_limit(gate("ranking.ndcg_loss_rel_low", -0.001, 0.005)) == 0

@@ -160,7 +160,8 @@ def share_of_limit(item: Gate) -> float | None:
     if item.allowed is None or item.name.endswith(_VERSIONS):
         return None
     if item.better == "lower":
-        return item.measured / item.allowed if item.allowed > 0 else None
+        share = item.measured / item.allowed if item.allowed > 0 else None
+        return 0.0 if share is not None and share < 0 else share  # a loss that is a gain
     return (1 - item.measured) / (1 - item.allowed) if item.allowed < 1 else None
 
 
