@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "pintower"
 
 FOUNDATION = {
     "__init__", "accelerators", "artifacts", "assets", "config", "contracts", "errors", "gates",
-    "progress", "recipes",
+    "progress", "recipes", "targets",
 }  # fmt: skip
 DOMAIN = {"data", "figures", "metrics", "models", "serving", "snapshot", "text"}
 STAGES = {

@@ -12,8 +12,8 @@ from pydantic import BaseModel, ValidationError
 
 from pintower.assets import asset
 from pintower.config import Recipe
-from pintower.contracts import load_target
 from pintower.errors import RecipeError
+from pintower.targets import load_target
 
 __all__ = ["find_recipe", "load_recipe"]
 

@@ -12,13 +12,13 @@ from sentence_transformers.sentence_transformer.modules import LayerNorm, Normal
 from torch import nn
 
 from pintower.config import StudentConfig
-from pintower.contracts import GRAPHS, load_target
 from pintower.export.build import GraphBuilder
 from pintower.models.adoption import adopt
 from pintower.models.onnx_session import GraphEncoder, open_built_graph
 from pintower.models.pin_inputs import pin_texts
 from pintower.models.student import load_student
 from pintower.models.tokenization import load_tokenizer
+from pintower.targets import GRAPHS, load_target
 from pintower.text.rendering import normalize_query, render_query
 from tests.models.adoption.tiny_encoders import write_backbone, write_encoder
 from tests.training.conftest import write_data

@@ -8,7 +8,6 @@ import pytest
 from sentence_transformers.sentence_transformer.modules import Normalize, Pooling
 
 from pintower.config import ExportConfig, StudentConfig
-from pintower.contracts import load_target
 from pintower.export.build import GraphBuilder
 from pintower.export.parity import Measurement
 from pintower.export.reference import Reference
@@ -16,6 +15,7 @@ from pintower.export.samples import token_batches
 from pintower.gates import explain, failed
 from pintower.models.adoption import adopt
 from pintower.models.student import load_student
+from pintower.targets import load_target
 from tests.models.adoption.tiny_encoders import write_backbone, write_encoder
 from tests.training.conftest import write_data
 

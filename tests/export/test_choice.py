@@ -2,9 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from pintower.contracts import BuiltGraph, Precision, load_graph_contract
+from pintower.contracts import BuiltGraph, load_graph_contract
 from pintower.export.choice import choose_precision
 from pintower.gates import Gate, failed, gate
+from pintower.targets import Precision
 
 LOSS: dict[Precision, float] = {"int8-dynamic": 0.02, "int8-static": 0.001, "fp32": 0.0}
 

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from pintower.contracts import GRAPHS, load_target
-from tests.test_contracts import TARGETS
+from pintower.targets import GRAPHS, load_target
+from tests.test_targets import TARGETS
 
 BUILD = """
 import json, sys
 from pathlib import Path
 from pintower.config import ExportConfig
-from pintower.contracts import load_target
+from pintower.targets import load_target
 from pintower.export.build import GraphBuilder
 from pintower.export.reference import Reference
 from pintower.export.samples import token_batches

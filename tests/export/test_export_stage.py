@@ -10,13 +10,14 @@ from tokenizers import Tokenizer
 
 from pintower.artifacts import hash_file, hash_json, read_json
 from pintower.config import ExportConfig
-from pintower.contracts import GRAPHS, Contract, Target, load_target
+from pintower.contracts import Contract
 from pintower.errors import DatasetError, GateFailed, InputError, StudentError
 from pintower.export import run, stage
 from pintower.gates import read_gates
 from pintower.models.onnx_session import GraphEncoder, open_built_graph
 from pintower.models.student import load_student, space_id
 from pintower.models.tokenization import load_tokenizer
+from pintower.targets import GRAPHS, Target, load_target
 
 
 def export(

@@ -78,6 +78,13 @@ def test_student_with_other_pins_is_refused(
         make_plan([tiny_student, other], ["cpu-fp32"], data, tmp_path, max_loss=0.1, config=CONFIG)
 
 
+def test_gpu_target_is_refused_because_its_time_cannot_be_measured(
+    tiny_student: Path, data: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match="gpu-fp16 would run on a GPU"):
+        make_plan([tiny_student], ["gpu-fp16"], data, tmp_path, max_loss=0.1, config=CONFIG)
+
+
 def test_data_without_judgments_is_refused(tiny_student: Path, data: Path, tmp_path: Path) -> None:
     silent = tmp_path / "data"
     shutil.copytree(data, silent)

@@ -6,12 +6,12 @@ from typing import Any
 import onnxruntime
 import pytest
 
-from pintower.contracts import Target, load_target
 from pintower.export import preflight as module
 from pintower.export.preflight import preflight
 from pintower.gates import Gate, explain, failed
 from pintower.serving.machine import cpu_flags
-from tests.test_contracts import TARGETS
+from pintower.targets import Target, load_target
+from tests.test_targets import TARGETS
 
 TOKENS = 32
 

@@ -12,7 +12,7 @@ from onnx import helper, numpy_helper
 from sentence_transformers.sentence_transformer.modules import Pooling
 
 from pintower.config import ExportConfig
-from pintower.contracts import BuiltGraph, Precision, load_target
+from pintower.contracts import BuiltGraph
 from pintower.export.build import GraphBuilder
 from pintower.export.parity import Measurement
 from pintower.export.reference import Reference
@@ -21,6 +21,7 @@ from pintower.export.tokenizer_gates import tokenizer_gate
 from pintower.gates import failed
 from pintower.models.student import Student, load_student
 from pintower.models.tokenization import load_tokenizer
+from pintower.targets import Precision, load_target
 
 Sabotage = Callable[[onnx.ModelProto], None]
 

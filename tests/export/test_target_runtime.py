@@ -11,10 +11,11 @@ import pytest
 from onnx import TensorProto, helper
 
 from pintower.config import ExportConfig
-from pintower.contracts import GRAPHS, BuiltGraph, Target, load_graph_contract, load_target
+from pintower.contracts import BuiltGraph, load_graph_contract
 from pintower.export import run
 from pintower.export.target_runtime import TargetRuntime, find_target_runtime, loads_gate
 from pintower.gates import explain, read_gates
+from pintower.targets import GRAPHS, Target, load_target
 
 OWN = TargetRuntime(Path(sys.executable), onnxruntime.__version__)
 

@@ -10,10 +10,11 @@ import pytest
 from tritonclient.grpc.model_config_pb2 import ModelConfig, ModelInstanceGroup
 
 from pintower.accelerators import CudaAccelerator
-from pintower.contracts import GRAPHS, BuiltGraph, Contract, load_graph_contract, load_target
+from pintower.contracts import BuiltGraph, Contract, load_graph_contract
 from pintower.repository.configs import model_configs
 from pintower.repository.interfaces import ENSEMBLES
 from pintower.repository.pbtxt import format_config, parse_config
+from pintower.targets import GRAPHS, load_target
 
 GOLDEN = Path(__file__).parent / "golden"
 TARGETS = ["cpu-fp32", "cpu-int8", "cpu-int8-static", "gpu-fp16", "gpu-fp32", "gpu-tensorrt-fp16"]

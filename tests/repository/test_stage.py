@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pintower.config import RepositoryConfig
-from pintower.contracts import Contract, load_target
+from pintower.contracts import Contract
 from pintower.errors import GateFailed, RepositoryError, SetupError
 from pintower.gates import read_gates
 from pintower.repository import run, stage
@@ -19,6 +19,7 @@ from pintower.repository.wire import Wire, texts
 from pintower.serving.addresses import free_addresses
 from pintower.serving.environment import ServerEnvironment, ensure_environment
 from pintower.serving.server import TritonServer
+from pintower.targets import load_target
 
 UNSERVED = RepositoryConfig(pairs=20, candidates=10, golden_queries=3, served_gates=False)
 

@@ -7,8 +7,8 @@ import pytest
 
 from pintower.accelerators import CUDA_PARAMETERS, TENSORRT_PARAMETERS, TOP_LEVEL_PARAMETERS
 from pintower.assets import asset
-from pintower.contracts import load_target
 from pintower.repository.configs import model_configs
+from pintower.targets import load_target
 from tests.repository.test_configs import GPU_TARGETS, contract_for
 
 ALL = ("TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider")

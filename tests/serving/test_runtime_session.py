@@ -8,9 +8,9 @@ import onnx
 import onnxruntime
 import pytest
 
-from pintower.contracts import Threads
 from pintower.errors import SetupError
 from pintower.serving.runtime_session import RuntimeSession
+from pintower.targets import Threads
 from tests.serving.tiny_repository import arithmetic_graph
 
 PYTHON = Path(sys.executable)

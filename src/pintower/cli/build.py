@@ -8,11 +8,11 @@ import typer
 from pintower.cli.output import stdout
 from pintower.cli.run import print_outcomes
 from pintower.config import DataConfig, ExportConfig, Recipe, RepositoryConfig
-from pintower.contracts import load_target
 from pintower.errors import InputError
 from pintower.models.layout import StudentLayout
 from pintower.pipeline import run_stages
 from pintower.stages import BUILD, STAGES
+from pintower.targets import load_target
 
 __all__ = ["build"]
 

@@ -11,9 +11,9 @@ from pintower.bench.machine import commit, device, versions
 from pintower.cli.datasets import data_folder
 from pintower.cli.output import print_json, stdout
 from pintower.config import ExportConfig
-from pintower.contracts import load_target
 from pintower.errors import GateFailed, InputError
 from pintower.models.layout import StudentLayout
+from pintower.targets import load_target
 
 __all__ = ["plan"]
 

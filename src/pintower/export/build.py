@@ -9,14 +9,7 @@ from pathlib import Path
 
 from pintower.accelerators import TensorRTAccelerator
 from pintower.artifacts import hash_file, hash_json
-from pintower.contracts import (
-    BuiltGraph,
-    Contract,
-    GraphContract,
-    Precision,
-    Target,
-    load_graph_contract,
-)
+from pintower.contracts import BuiltGraph, Contract, GraphContract, load_graph_contract
 from pintower.export.fusion import fuse
 from pintower.export.graphs import EncoderGraph, ScorerGraph
 from pintower.export.half.convert import write_half
@@ -26,6 +19,7 @@ from pintower.export.quantization import write_dynamic_int8
 from pintower.export.tracing import conform, trace
 from pintower.models.layout import space_id
 from pintower.models.student import Student
+from pintower.targets import Precision, Target
 
 __all__ = ["GraphBuilder"]
 
@@ -50,6 +44,10 @@ class GraphBuilder:
     target: Target
     folder: Path
     texts: Callable[[], TokenBatches]
+
+    @cached_property
+    def _batches(self) -> TokenBatches:
+        return self.texts()
 
     @cached_property
     def space_id(self) -> str:
@@ -121,7 +119,7 @@ class GraphBuilder:
     def _fused(self, traced: Path, contract: GraphContract) -> Path:
         fused = traced.with_name("fused.onnx")
         config = self.student.query_encoder[0].auto_model.config
-        fuse(traced, fused, config, contract, self.texts()[:_COMPARED])
+        fuse(traced, fused, config, contract, self._batches[:_COMPARED])
         return fused
 
     def _half_source(self, traced: Path, contract: GraphContract) -> Path:
@@ -132,9 +130,9 @@ class GraphBuilder:
 
     def _prepared(self, traced: Path, contract: GraphContract) -> Prepared:
         method = self.target.calibration.method
-        return prepare(self._fused(traced, contract), self.texts(), method)
+        return prepare(self._fused(traced, contract), self._batches, method)
 
     def _kept(self, prepared: Prepared, precision: Precision) -> list[str]:
         if precision == "int8-static":
             return []
-        return most_sensitive(prepared, self.texts())
+        return most_sensitive(prepared, self._batches)

@@ -4,8 +4,9 @@ import logging
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from pintower.contracts import BuiltGraph, Precision
+from pintower.contracts import BuiltGraph
 from pintower.gates import Gate, explain, failed, gate, overrule
+from pintower.targets import Precision
 
 __all__ = ["Choice", "choose_precision"]
 

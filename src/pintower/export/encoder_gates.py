@@ -5,10 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pintower.contracts import BuiltGraph, Limits
+from pintower.contracts import BuiltGraph
 from pintower.gates import Gate, gate
-from pintower.models.onnx_session import GraphEncoder
-from pintower.progress import track
+from pintower.targets import Limits
 
 __all__ = ["encoder_gates"]
 
@@ -20,13 +19,12 @@ _NORM_MAX_ABS = 1e-3
 
 def encoder_gates(
     built: BuiltGraph,
-    encoder: GraphEncoder,
     texts: Sequence[str],
-    vectors: NDArray[np.float32] | None,
+    alone: NDArray[np.float32],
     reference: NDArray[np.float32],
     limits: Limits,
 ) -> list[Gate]:
-    """Measure an encoder's graph on N texts, each alone, against torch in fp32.
+    """Compare what an encoder's graph makes of N texts, each alone, with torch in fp32.
 
     An fp32 graph is held to the largest difference of any element, a quantized one to the smallest
     cosine of any text; either to the length of the vectors, which a cosine does not see and the
@@ -34,16 +32,11 @@ def encoder_gates(
 
     Args:
         built: the graph.
-        encoder: the graph with its tokenizer.
         texts: as rendered for the encoder.
-        vectors: their feature vectors FP32 [N, V], if it takes any.
+        alone: their embeddings by the graph, each text embedded alone, FP32 [N, D].
         reference: their embeddings in torch, FP32 [N, D].
         limits: of the target.
     """
-    tracked = track(range(len(texts)), f"comparing {built.name}", unit="texts")
-    alone = np.concatenate(
-        [encoder.embed(texts[row : row + 1], _rows(vectors, row, row + 1)) for row in tracked]
-    )
     difference = np.abs(alone - reference)
     cosine = _cosine(alone, reference)
     worst = int(np.argmin(np.nan_to_num(cosine, nan=-1.0)))
@@ -70,10 +63,6 @@ def encoder_gates(
             detail=detail,
         ),
     ]
-
-
-def _rows(vectors: NDArray[np.float32] | None, begin: int, end: int) -> NDArray[np.float32] | None:
-    return None if vectors is None else vectors[begin:end]
 
 
 def _cosine(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float32]:

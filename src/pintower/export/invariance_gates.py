@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pintower.contracts import BuiltGraph, Limits
+from pintower.contracts import BuiltGraph
 from pintower.export.flips import count_flips
 from pintower.gates import Gate, gate
 from pintower.models.onnx_session import GraphEncoder, open_graph
+from pintower.targets import Limits
 
 __all__ = ["invariance_gates"]
 
@@ -24,12 +25,13 @@ def invariance_gates(
     encoder: GraphEncoder,
     texts: Sequence[str],
     vectors: NDArray[np.float32] | None,
+    alone: NDArray[np.float32],
     others: NDArray[np.float32],
     limits: Limits,
     *,
     batched: bool,
 ) -> list[Gate]:
-    """Embed texts alone, in batches of mixed lengths, again, and on two threads.
+    """Embed texts in batches of mixed lengths, again alone, and on two threads.
 
     What a difference means is told by cosines with the other side's embeddings: by how much one
     moves, and how many pairs in a text's top 8 of them change places.
@@ -40,12 +42,12 @@ def invariance_gates(
         encoder: the graph with its tokenizer.
         texts: N, as rendered.
         vectors: their feature vectors FP32 [N, V], if it takes any.
+        alone: their embeddings, each text embedded alone, FP32 [N, D].
         others: embeddings of the other tower FP32 [M, D].
         limits: of the target.
         batched: whether a server may batch; else the figures are told, not limited.
     """
     name = built.name
-    alone = encoder.embed(texts, vectors)
     mixed = _in_mixed_batches(encoder, texts, vectors)
     change, flips, pairs = _moved(alone, mixed, others)
     few = slice(None, None, max(1, len(texts) // _REPEATED))

@@ -1,9 +1,13 @@
 """The gates of an export: its graphs against the student in torch, on texts from the data."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pintower.contracts import BuiltGraph, Limits, Target
+import numpy as np
+from numpy.typing import NDArray
+
+from pintower.contracts import BuiltGraph
 from pintower.export.encoder_gates import encoder_gates
 from pintower.export.half.gates import half_gate
 from pintower.export.invariance_gates import invariance_gates
@@ -14,6 +18,7 @@ from pintower.export.structure_gates import structure_gates
 from pintower.export.target_runtime import TargetRuntime, loads_gate
 from pintower.gates import Gate, failed
 from pintower.models.onnx_session import GraphEncoder, GraphScorer, open_graph
+from pintower.targets import Limits, Target
 
 __all__ = ["Measurement"]
 
@@ -68,22 +73,18 @@ class Measurement:
 
     def encoder(self, built: BuiltGraph) -> list[Gate]:
         """Measure the query encoder's parity and invariance."""
-        reference, path = self.reference, self.folder / built.file
-        encoder = self._open(built)
+        reference = self.reference
         texts = reference.rendered(reference.queries)
-        gates = encoder_gates(built, encoder, texts, None, reference.query_embeddings, self.limits)
-        gates += invariance_gates(
+        wanted = reference.query_embeddings
+        gates = self._embeddings(
             built,
-            path,
-            encoder,
-            texts,
-            None,
-            reference.pin_embeddings,
-            self.limits,
+            self._open(built),
+            (texts, None),
+            (wanted, reference.pin_embeddings),
             batched=self.target.max_batch_size > 1,
         )
         if built.precision == "fp16":
-            tokenizer, wanted = reference.query_tokenizer, reference.query_embeddings
+            path, tokenizer = self.folder / built.file, reference.query_tokenizer
             gates.append(half_gate(built, path, tokenizer, texts, wanted, self.limits))
         return gates
 
@@ -92,23 +93,36 @@ class Measurement:
         gates = self.structure(built)
         if failed(gates):
             return gates
-        reference, path = self.reference, self.folder / built.file
-        encoder = GraphEncoder(open_graph(path, built), reference.pin_tokenizer)
-        texts, vectors = reference.pin_texts, reference.pin_vectors
-        gates += encoder_gates(
-            built, encoder, texts, vectors, reference.pin_embeddings, self.limits
-        )
-        gates += invariance_gates(
+        reference = self.reference
+        graph = open_graph(self.folder / built.file, built)
+        return gates + self._embeddings(
             built,
-            path,
-            encoder,
-            texts,
-            vectors,
-            reference.query_embeddings,
-            self.limits,
+            GraphEncoder(graph, reference.pin_tokenizer),
+            (reference.pin_texts, reference.pin_vectors),
+            (reference.pin_embeddings, reference.query_embeddings),
             batched=True,
         )
-        return gates
+
+    def _embeddings(
+        self,
+        built: BuiltGraph,
+        encoder: GraphEncoder,
+        inputs: tuple[Sequence[str], NDArray[np.float32] | None],
+        embeddings: tuple[NDArray[np.float32], NDArray[np.float32]],
+        *,
+        batched: bool,
+    ) -> list[Gate]:
+        """Measure parity and invariance of an encoder on texts and their feature vectors.
+
+        ``embeddings`` are torch's of these texts, and of the other tower's.
+        """
+        texts, vectors = inputs
+        own, others = embeddings
+        alone = encoder.embed(texts, vectors)
+        path = self.folder / built.file
+        return encoder_gates(built, texts, alone, own, self.limits) + invariance_gates(
+            built, path, encoder, texts, vectors, alone, others, self.limits, batched=batched
+        )
 
     def scorer(self, built: BuiltGraph) -> list[Gate]:
         """Measure structure, parity and the answers to values that are not finite."""

@@ -9,18 +9,17 @@ import onnxruntime
 
 from pintower.artifacts import hash_file
 from pintower.config import ExportConfig
-from pintower.contracts import BuiltGraph, Precision, Target, load_target
+from pintower.contracts import BuiltGraph
 from pintower.errors import InputError, StudentError
 from pintower.export.build import GraphBuilder
-from pintower.export.int8.static import TokenBatches
 from pintower.export.parity import Measurement
-from pintower.export.reference import Reference, calibration_queries
-from pintower.export.samples import token_batches
+from pintower.export.reference import Reference
 from pintower.export.timing import Latency, time_side_by_side
 from pintower.gates import Gate, failed
 from pintower.models.onnx_session import OnnxGraph, open_graph
 from pintower.models.student import Student, load_student
 from pintower.models.tokenization import token_batch
+from pintower.targets import Precision, Target, load_target
 
 __all__ = ["Plan", "PlanRow", "make_plan"]
 
@@ -111,13 +110,18 @@ def make_plan(
         rounds: of the timing.
 
     Raises:
-        InputError: if the data holds no judgments, or a target is unknown.
+        InputError: if the data holds no judgments, or a target is unknown or runs on a GPU.
         StudentError: if a student cannot be loaded or its pins lie in another space.
     """
     loaded = [load_student(path) for path in students]
     for student in loaded[1:]:
         _require_same_pins(loaded[0], student)
     settings = [load_target(name) for name in targets]
+    if elsewhere := [target.name for target in settings if target.device != "cpu"]:
+        raise InputError(
+            f"A plan is timed on the CPU, and {', '.join(elsewhere)} would run on a GPU. Give CPU "
+            "targets."
+        )
     first = Reference(config, loaded[0], data)
     if first.judged is None:
         raise InputError(
@@ -157,14 +161,9 @@ def _build(
     student: Student, target: Target, own: Reference, first: Reference, folder: Path
 ) -> tuple[BuiltGraph, list[Gate]]:
     """Build a query encoder; measure it against its own torch, its ranking against the first's."""
-
-    def texts() -> TokenBatches:
-        found = calibration_queries(own.data, target.calibration.texts, own.config.seed)
-        return token_batches(own.query_tokenizer, own.rendered(found))
-
-    graph = GraphBuilder(student, target, folder, texts).build(
-        "query_encoder", target.precision["query_encoder"][0]
-    )
+    graph = GraphBuilder(
+        student, target, folder, lambda: own.calibration(target.calibration.texts)
+    ).build("query_encoder", target.precision["query_encoder"][0])
     measurement = Measurement(own, target, folder)
     gates = measurement.structure(graph)
     if not failed(gates):

@@ -11,9 +11,10 @@ from collections.abc import Iterator, Mapping
 import onnxruntime
 
 from pintower.accelerators import TensorRTAccelerator
-from pintower.contracts import GRAPHS, Precision, Target, load_graph_contract
+from pintower.contracts import load_graph_contract
 from pintower.gates import Gate, gate
 from pintower.serving.machine import cpu_flags, cuda_devices
+from pintower.targets import GRAPHS, Precision, Target
 
 __all__ = ["preflight"]
 

@@ -4,13 +4,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import kendalltau
 
-from pintower.contracts import Limits
 from pintower.export.flips import count_flips
 from pintower.export.reference import JudgedPairs
 from pintower.gates import Gate, gate
 from pintower.metrics.bootstrap import Resampling, bootstrap, mean_of_queries
 from pintower.metrics.ranking import ndcg, per_query
 from pintower.models.student import Student
+from pintower.targets import Limits
 
 __all__ = ["ranking_gates"]
 

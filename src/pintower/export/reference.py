@@ -15,7 +15,13 @@ from tokenizers import Tokenizer
 
 from pintower.config import ExportConfig
 from pintower.data.tables import JUDGMENTS, PINS, read_table
-from pintower.export.samples import EDGE_TEXTS, sample_pins, sample_queries, spread_over_lengths
+from pintower.export.samples import (
+    EDGE_TEXTS,
+    sample_pins,
+    sample_queries,
+    spread_over_lengths,
+    token_batches,
+)
 from pintower.models.pairs import Pairs, number_pairs, pair_match_features
 from pintower.models.pin_inputs import feature_matrix, pin_texts
 from pintower.models.scoring_head import LEVELS
@@ -23,7 +29,7 @@ from pintower.models.student import Student
 from pintower.models.tokenization import load_tokenizer
 from pintower.text.rendering import render_query
 
-__all__ = ["JudgedPairs", "Reference", "calibration_queries"]
+__all__ = ["JudgedPairs", "Reference"]
 
 
 @dataclass(frozen=True)
@@ -146,17 +152,23 @@ class Reference:
         """Return queries as the query encoder sees them."""
         return [render_query(query, self.student.rendering) for query in queries]
 
+    def calibration(self, count: int) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """Return token ids and masks INT64 [B, L] of logged queries to fix activation ranges on.
+
+        The odd texts are among them, held-out queries are not.
+
+        Args:
+            count: logged queries, at most.
+        """
+        judged = _judgments(self.data)
+        held_out = set(judged.filter(pl.col("split") == "test")["query"]) if len(judged) else set()
+        sampled = sample_queries(self.data, count, self.config.seed)
+        found = [query for query in sampled if query not in held_out]
+        return token_batches(self.query_tokenizer, self.rendered(found[:count] + list(EDGE_TEXTS)))
+
     def _spread(self, tokenizer: Tokenizer, texts: Sequence[str]) -> NDArray[np.int64]:
         lengths = [len(encoding) for encoding in tokenizer.encode_batch_fast(list(texts))]
         return spread_over_lengths(lengths, self.config.parity_texts, self.config.seed)
-
-
-def calibration_queries(data: Path, count: int, seed: int) -> list[str]:
-    """Return logged queries to fix activation ranges on, and the odd texts; none is held out."""
-    judged = _judgments(data)
-    held_out = set(judged.filter(pl.col("split") == "test")["query"]) if len(judged) else set()
-    found = [query for query in sample_queries(data, count, seed) if query not in held_out]
-    return found[:count] + list(EDGE_TEXTS)
 
 
 def _judgments(data: Path) -> pl.DataFrame:

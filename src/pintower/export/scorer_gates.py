@@ -6,11 +6,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from pintower.contracts import Limits
 from pintower.gates import Gate, gate
 from pintower.models.onnx_session import GraphScorer
 from pintower.models.scoring_head import LEVELS
 from pintower.models.student import Student
+from pintower.targets import Limits
 from pintower.text.forward_index import build_forward_index
 from pintower.text.match_features import match_features
 

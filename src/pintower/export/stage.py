@@ -7,14 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from pintower.config import ExportConfig
-from pintower.contracts import GRAPHS, BuiltGraph, load_target
+from pintower.contracts import BuiltGraph
 from pintower.export.build import GraphBuilder
 from pintower.export.choice import choose_precision
-from pintower.export.int8.static import TokenBatches
 from pintower.export.parity import Measurement
 from pintower.export.preflight import preflight
-from pintower.export.reference import Reference, calibration_queries
-from pintower.export.samples import token_batches
+from pintower.export.reference import Reference
 from pintower.export.target_runtime import find_target_runtime
 from pintower.export.tokenizer_gates import tokenizer_gate
 from pintower.gates import (
@@ -27,6 +25,7 @@ from pintower.gates import (
 )
 from pintower.models.student import Student, load_student
 from pintower.models.tokenization import load_tokenizer
+from pintower.targets import GRAPHS, load_target
 
 __all__ = ["run"]
 
@@ -62,12 +61,9 @@ def run(config: ExportConfig, inputs: Mapping[str, Path], folder: Path) -> dict[
     _keep(folder, gates, what)
     runtime = find_target_runtime() if config.target_runtime else None
     reference = Reference(config, student, data)
-
-    def texts() -> TokenBatches:
-        queries = calibration_queries(data, target.calibration.texts, config.seed)
-        return token_batches(reference.query_tokenizer, reference.rendered(queries))
-
-    builder = GraphBuilder(student, target, folder, texts)
+    builder = GraphBuilder(
+        student, target, folder, lambda: reference.calibration(target.calibration.texts)
+    )
     measurement = Measurement(reference, target, folder, runtime)
     graphs: dict[str, BuiltGraph] = {}
     for name in ("pin_encoder", "scorer"):

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from pintower.contracts import BuiltGraph, Target, graph_mismatches
+from pintower.contracts import BuiltGraph, graph_mismatches
 from pintower.gates import Gate, gate
 from pintower.models.onnx_structure import read_graph, weight_bytes
+from pintower.targets import Target
 
 __all__ = ["structure_gates"]
 

@@ -7,12 +7,13 @@ graph could name. The server environment holds the target's ONNX Runtime, so it 
 from dataclasses import dataclass
 from pathlib import Path
 
-from pintower.contracts import BuiltGraph, Target, Threads
+from pintower.contracts import BuiltGraph
 from pintower.errors import SetupError
 from pintower.gates import Gate, gate
 from pintower.serving.environment import ensure_environment
 from pintower.serving.layout import read_layout
 from pintower.serving.runtime_session import RuntimeSession
+from pintower.targets import Target, Threads
 
 __all__ = ["TargetRuntime", "find_target_runtime", "loads_gate"]
 

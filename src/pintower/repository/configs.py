@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from tritonclient.grpc.model_config_pb2 import ModelConfig, ModelInput
 
-from pintower.contracts import Contract, DType, Target, Tensor
+from pintower.contracts import Contract, DType, Tensor
 from pintower.repository.devices import place_on_device
 from pintower.repository.interfaces import (
     ENSEMBLES,
@@ -18,6 +18,7 @@ from pintower.repository.interfaces import (
     Step,
     interfaces,
 )
+from pintower.targets import Target
 
 __all__ = ["CACHED", "DATA_TYPES", "dims", "model_configs"]
 

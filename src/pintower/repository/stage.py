@@ -6,7 +6,7 @@ from typing import Any
 
 from pintower.artifacts import MANIFEST, read_json
 from pintower.config import RepositoryConfig
-from pintower.contracts import Contract, Target
+from pintower.contracts import Contract
 from pintower.errors import RepositoryError, SetupError
 from pintower.gates import raise_if_failed
 from pintower.repository.build import Parts, build_models, current_snapshot
@@ -20,6 +20,7 @@ from pintower.repository.release_file import GoldenQuery, Release, SnapshotRecor
 from pintower.repository.sample import Sample, sample_requests
 from pintower.serving.environment import ensure_environment
 from pintower.serving.machine import cuda_devices
+from pintower.targets import Target
 
 __all__ = ["run"]
 

@@ -14,9 +14,9 @@ from typing import Any, Self
 
 from numpy.typing import NDArray
 
-from pintower.contracts import Threads
 from pintower.errors import SetupError
 from pintower.serving import runtime_worker
+from pintower.targets import Threads
 
 __all__ = ["RuntimeSession"]
 

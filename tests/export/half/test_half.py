@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Normalize, Pooling
 
-from pintower.contracts import BuiltGraph, GraphContract, load_graph_contract, load_target
+from pintower.contracts import BuiltGraph, GraphContract, load_graph_contract
 from pintower.export.graphs import EncoderGraph
 from pintower.export.half.convert import write_half
 from pintower.export.half.gates import half_gate
@@ -22,6 +22,7 @@ from pintower.models.encoders import load_encoder
 from pintower.models.onnx_session import GraphEncoder, open_graph
 from pintower.models.onnx_structure import read_graph
 from pintower.models.tokenization import load_tokenizer
+from pintower.targets import load_target
 from tests.models.adoption.tiny_encoders import write_backbone, write_encoder
 
 TEXTS = ["red shoes", "a", "lemon cake for a birthday in the garden", "blue sofa"]

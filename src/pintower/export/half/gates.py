@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from pintower.contracts import BuiltGraph, Limits
+from pintower.contracts import BuiltGraph
 from pintower.export.half.rounding import write_rounded
 from pintower.gates import Gate, gate
 from pintower.models.onnx_session import GraphEncoder, open_graph
+from pintower.targets import Limits
 
 __all__ = ["half_gate"]
 

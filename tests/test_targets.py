@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from pintower import contracts
+from pintower import targets
 from pintower.assets import asset
-from pintower.contracts import Target, load_target
 from pintower.errors import InputError
+from pintower.targets import Target, load_target
 
 TARGETS = sorted(path.stem for path in asset("export", "targets").glob("*.toml"))
 
@@ -82,7 +82,7 @@ def test_a_target_file_with_a_mistake_is_told_with_file_and_key(
     shutil.copytree(asset("export"), tmp_path / "export")
     path = tmp_path / "export" / "targets" / "gpu-fp16.toml"
     path.write_text(path.read_text("utf-8").replace("use_tf32 = false", "use_tf33 = false"))
-    monkeypatch.setattr(contracts, "asset", lambda *parts: tmp_path.joinpath(*parts))
+    monkeypatch.setattr(targets, "asset", lambda *parts: tmp_path.joinpath(*parts))
     with pytest.raises(InputError) as raised:
         load_target("gpu-fp16")
     assert "gpu-fp16.toml is not a target" in str(raised.value)

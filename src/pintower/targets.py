@@ -1,0 +1,215 @@
+"""Targets: where a release will run, and what its graphs have to keep there.
+
+``export/targets/*.toml`` is the hand-written form; everything in it is checked when it is read.
+"""
+
+import tomllib
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from pintower.accelerators import Accelerator, TensorRTAccelerator
+from pintower.assets import asset
+from pintower.errors import InputError
+
+__all__ = [
+    "GRAPHS",
+    "Calibration",
+    "Device",
+    "Limits",
+    "Precision",
+    "Target",
+    "Threads",
+    "load_target",
+]
+
+GRAPHS = ("query_encoder", "pin_encoder", "scorer")
+"""The graphs of a student."""
+
+_SERVED = ("query_encoder", "scorer")
+"""Graphs that become Triton models; the pin encoder runs offline."""
+
+_INSTANCES = ("tokenizer", "query_encoder", "pin_features", "scorer")
+"""Triton models that run by themselves; ensembles have no instances."""
+
+Device = Literal["cpu", "gpu"]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+Precision = Literal["fp32", "fp16", "int8-dynamic", "int8-static", "int8-mixed"]
+"""How a graph's weights are stored and its products computed.
+
+``int8-dynamic`` takes the range of activations from each batch as it comes; ``int8-static`` fixes
+it beforehand, on real texts; ``int8-mixed`` is static with the most sensitive products in fp32.
+"""
+
+
+class Calibration(_Model):
+    """What static int8 fixes its activation ranges on.
+
+    Attributes:
+        method: ``minmax``, ``percentile`` or ``entropy``.
+        texts: queries of the log; none of the test split's.
+    """
+
+    method: Literal["minmax", "percentile", "entropy"] = "minmax"
+    texts: int = Field(default=512, gt=0)
+
+
+class Threads(_Model):
+    """ONNX Runtime's threads for one model."""
+
+    intra_op: Annotated[int, Field(ge=1)] = 1
+    inter_op: Annotated[int, Field(ge=1)] = 1
+
+
+class Limits(_Model):
+    """What the gates allow.
+
+    Attributes:
+        encoder_max_abs: of an fp32 encoder against torch, any element of the unit vector.
+        encoder_min_cosine: of a quantized encoder against torch, the worst text.
+        batch_max_change: of a cosine of a text with a pin, when the text is embedded alone, in a
+            batch or padded. Only where a server may batch.
+        batch_max_flips: share of the pairs of pins in a text's top 8 that the same may swap.
+        threads_max_change: of the same cosine, between thread counts.
+        ndcg_max_loss: of nDCG@20 against the student in torch, as a share of it.
+        top8_max_flips: share of the pairs of pins in a query's top 8 that may be swapped against
+            the student in torch.
+        scorer_max_abs: of the scorer's relevance score against torch.
+        served_max_abs: of the served relevance score against the offline one, same graphs in the
+            same ONNX Runtime.
+        runtimes_min_cosine: of a query's embedding in the serving ONNX Runtime against the one the
+            graph gates were measured in, the worst query.
+    """
+
+    encoder_max_abs: float
+    encoder_min_cosine: float
+    batch_max_change: float
+    batch_max_flips: float
+    threads_max_change: float
+    ndcg_max_loss: float
+    top8_max_flips: float
+    scorer_max_abs: float
+    served_max_abs: float
+    runtimes_min_cosine: float
+
+
+class Target(_Model):
+    """Where a release will run (``export/targets/*.toml``).
+
+    Attributes:
+        name: of the file.
+        description: a line for people.
+        device: what the query encoder runs on; the tokenizer and the look-up of pins never leave
+            the CPU.
+        accelerator: how ONNX Runtime uses the GPU, and for which models; of GPU targets alone.
+        instruction_set: what the CPU should have, by the flags of ``/proc/cpuinfo``.
+        triton_release: NVIDIA's release.
+        onnxruntime: version that release carries.
+        max_ir_version: newest ONNX IR it loads.
+        max_opset: newest operator set it loads.
+        precision: of each graph. Several are tried in order; the first that passes its gates is
+            taken.
+        calibration: of static int8.
+        threads: of each served model.
+        instances: of each served model.
+        max_batch_size: of tokenizer and query encoder.
+        merge_queries: let the dynamic batcher put queries of equal length together.
+        limits: what the gates allow.
+    """
+
+    name: str
+    description: str
+    device: Device = "cpu"
+    accelerator: Accelerator | None = None
+    instruction_set: tuple[Annotated[str, Field(pattern=r"^[a-z0-9_]+$")], ...] = ()
+    triton_release: str
+    onnxruntime: str
+    max_ir_version: int
+    max_opset: int
+    precision: dict[str, tuple[Precision, ...]]
+    calibration: Calibration = Calibration()
+    threads: dict[str, Threads]
+    instances: dict[str, Annotated[int, Field(ge=1)]]
+    max_batch_size: Annotated[int, Field(ge=1)]
+    merge_queries: bool
+    limits: Limits
+
+    @field_validator("precision", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        """Take one precision as a list of one."""
+        if not isinstance(value, dict):
+            return value
+        return {key: (item,) if isinstance(item, str) else item for key, item in value.items()}
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if problem := next(self._problems(), None):
+            raise ValueError(problem)
+        return self
+
+    def device_of(self, model: str) -> Device:
+        """Return what a served model runs on."""
+        on_gpu = self.accelerator is not None and model in self.accelerator.models
+        return "gpu" if on_gpu else "cpu"
+
+    def _problems(self) -> Iterator[str]:
+        """Yield what one part of a target says against another."""
+        sections = (("precision", GRAPHS), ("threads", _SERVED), ("instances", _INSTANCES))
+        for key, wanted in sections:
+            if set(given := getattr(self, key)) != set(wanted):
+                yield f"{key} is given for {', '.join(given)}; wanted: {', '.join(wanted)}"
+        for name in ("pin_encoder", "scorer"):
+            if len(given := self.precision[name]) != 1:
+                yield f"precision.{name} is {list(given)}; only query_encoder may have several"
+        if self.precision["scorer"] != ("fp32",):
+            yield f"precision.scorer is {self.precision['scorer'][0]!r}; allowed is 'fp32'"
+        if (self.device == "gpu") != (self.accelerator is not None):
+            what = "needs" if self.accelerator is None else "takes no"
+            yield f"device {self.device!r} {what} [accelerator]"
+        if self.accelerator is None:
+            return
+        for name in self.accelerator.models:
+            if name not in _SERVED:
+                yield f"accelerator.models has {name!r}; allowed: {', '.join(_SERVED)}"
+        if isinstance(self.accelerator, TensorRTAccelerator):
+            largest = self.accelerator.profile.max.batch
+            if largest < self.max_batch_size:
+                yield (
+                    f"accelerator.profile.max.batch is {largest}, below max_batch_size "
+                    f"{self.max_batch_size}; a larger batch would have the engine built again"
+                )
+
+
+def load_target(name: str) -> Target:
+    """Read ``export/targets/<name>.toml``.
+
+    Raises:
+        InputError: if there is no such target, or it says what cannot be.
+    """
+    folder = asset("export", "targets")
+    path = folder / f"{name}.toml"
+    if not path.is_file():
+        known = ", ".join(sorted(file.stem for file in folder.glob("*.toml")))
+        raise InputError(f"Unknown target {name!r}; allowed: {known}.")
+    try:
+        return Target.model_validate(tomllib.loads(path.read_text("utf-8")))
+    except ValidationError as error:
+        lines = "\n".join(
+            f"  {'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
+            for item in error.errors()
+        )
+        raise InputError(f"{path} is not a target:\n{lines}") from None
