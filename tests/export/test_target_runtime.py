@@ -12,9 +12,10 @@ from onnx import TensorProto, helper
 
 from pintower.config import ExportConfig
 from pintower.contracts import BuiltGraph, load_graph_contract
+from pintower.errors import GateFailed
 from pintower.export import run
 from pintower.export.target_runtime import TargetRuntime, find_target_runtime, loads_gate
-from pintower.gates import explain, read_gates
+from pintower.gates import explain, failed, read_gates
 from pintower.targets import GRAPHS, Target, load_target
 
 OWN = TargetRuntime(Path(sys.executable), onnxruntime.__version__)
@@ -83,6 +84,47 @@ def test_an_operator_that_only_a_newer_runtime_knows_fails(tmp_path: Path) -> No
     assert "support for domain ai.onnx is till opset 21" in item.detail["error"]
 
 
+@pytest.fixture
+def another_runtime(tmp_path: Path) -> TargetRuntime:
+    """An ONNX Runtime of the target's version that computes otherwise: vectors 1.01 long."""
+    script = tmp_path / "worker.py"
+    script.write_text(
+        f"""import runpy, sys
+import onnxruntime
+class Session(onnxruntime.InferenceSession):
+    def run(self, names, feeds, *rest):
+        found = super().run(names, feeds, *rest)
+        return [1.01 * row if name == "EMBEDDING" else row for name, row in zip(names, found)]
+onnxruntime.InferenceSession = Session
+onnxruntime.__version__ = {load_target("cpu-fp32").onnxruntime!r}
+sys.argv = sys.argv[2:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+""",
+        "utf-8",
+    )
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} {script} "$@"\n', "utf-8")
+    python.chmod(0o755)
+    return TargetRuntime(python, load_target("cpu-fp32").onnxruntime)
+
+
+def test_a_graph_that_only_the_target_computes_otherwise_fails_there(
+    tiny_student: Path,
+    data: Path,
+    tmp_path: Path,
+    another_runtime: TargetRuntime,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pintower.export.stage.find_target_runtime", lambda: another_runtime)
+    folder = tmp_path / "export"
+    folder.mkdir()
+    config = ExportConfig(target="cpu-fp32", parity_texts=10)
+    with pytest.raises(GateFailed, match="target.query_encoder.norm_max_abs"):
+        run(config, {"student": tiny_student, "data": data}, folder)
+    bad = {item.name for item in failed(read_gates(folder / "gates.json"))}
+    assert bad == {"target.query_encoder.max_abs", "target.query_encoder.norm_max_abs"}
+
+
 @pytest.mark.triton
 @pytest.mark.parametrize("name", ["cpu-int8-static", "gpu-fp16", "gpu-tensorrt-fp16"])
 def test_what_is_exported_loads_in_the_targets_runtime(
@@ -95,3 +137,13 @@ def test_what_is_exported_loads_in_the_targets_runtime(
         item = gates[f"{graph_name}.target_loads"]
         assert (item.measured, item.allowed) == (0, 0)
         assert item.detail["onnxruntime"] == load_target(name).onnxruntime
+    in_target = {item.removeprefix("target.") for item in gates if item.startswith("target.")}
+    assert in_target == {
+        "query_encoder.runs",
+        *(key for key in gates if key.startswith("ranking.")),
+        *(f"query_encoder.{key}" for key in ("max_abs", "min_cosine", "norm_max_abs")),
+        *(f"query_encoder.batch_{key}" for key in ("sensitivity", "flips")),
+        *(f"scorer.{key}" for key in ("runs", "max_abs", "invalid_rows")),
+    }
+    for key in in_target & gates.keys():
+        assert gates[f"target.{key}"].allowed == gates[key].allowed

@@ -129,8 +129,13 @@ class GraphBuilder:
         return self._fused(traced, contract) if fusible else traced
 
     def _prepared(self, traced: Path, contract: GraphContract) -> Prepared:
-        method = self.target.calibration.method
-        return prepare(self._fused(traced, contract), self._batches, method)
+        settings = self.target.calibration
+        return prepare(
+            self._fused(traced, contract),
+            self._batches,
+            settings.method,
+            max_error=settings.max_error,
+        )
 
     def _kept(self, prepared: Prepared, precision: Precision) -> list[str]:
         if precision == "int8-static":

@@ -12,16 +12,15 @@ from pintower.gates import Gate, gate
 from pintower.models.onnx_session import GraphEncoder, open_graph
 from pintower.targets import Limits
 
-__all__ = ["invariance_gates"]
+__all__ = ["batch_gates", "repetition_gates"]
 
 _BATCH = 8
 _REPEATED = 50
 _TOP = 8
 
 
-def invariance_gates(
+def batch_gates(
     built: BuiltGraph,
-    path: Path,
     encoder: GraphEncoder,
     texts: Sequence[str],
     vectors: NDArray[np.float32] | None,
@@ -31,10 +30,51 @@ def invariance_gates(
     *,
     batched: bool,
 ) -> list[Gate]:
-    """Embed texts in batches of mixed lengths, again alone, and on two threads.
+    """Embed texts in batches of mixed lengths.
 
     What a difference means is told by cosines with the other side's embeddings: by how much one
     moves, and how many pairs in a text's top 8 of them change places.
+
+    Args:
+        built: the graph.
+        encoder: the graph with its tokenizer.
+        texts: N, as rendered.
+        vectors: their feature vectors FP32 [N, V], if it takes any.
+        alone: their embeddings, each text embedded alone, FP32 [N, D].
+        others: embeddings of the other tower FP32 [M, D].
+        limits: of the target.
+        batched: whether a server may batch; else the figures are told, not limited.
+    """
+    mixed = _in_mixed_batches(encoder, texts, vectors)
+    change, flips, pairs = _moved(alone, mixed, others)
+    detail = {"texts": len(texts), "batch": _BATCH, "cosines_with": len(others)}
+    return [
+        gate(
+            f"{built.name}.batch_sensitivity",
+            change,
+            limits.batch_max_change if batched else None,
+            detail={**detail, "max_abs": float(np.abs(alone - mixed).max())},
+        ),
+        gate(
+            f"{built.name}.batch_flips",
+            flips / max(1, pairs),
+            limits.batch_max_flips if batched else None,
+            detail={**detail, "flips": flips, "pairs": pairs},
+        ),
+    ]
+
+
+def repetition_gates(
+    built: BuiltGraph,
+    path: Path,
+    encoder: GraphEncoder,
+    texts: Sequence[str],
+    vectors: NDArray[np.float32] | None,
+    alone: NDArray[np.float32],
+    others: NDArray[np.float32],
+    limits: Limits,
+) -> list[Gate]:
+    """Embed some of the texts again alone, and on two threads.
 
     Args:
         built: the graph.
@@ -45,34 +85,17 @@ def invariance_gates(
         alone: their embeddings, each text embedded alone, FP32 [N, D].
         others: embeddings of the other tower FP32 [M, D].
         limits: of the target.
-        batched: whether a server may batch; else the figures are told, not limited.
     """
-    name = built.name
-    mixed = _in_mixed_batches(encoder, texts, vectors)
-    change, flips, pairs = _moved(alone, mixed, others)
     few = slice(None, None, max(1, len(texts) // _REPEATED))
     some = [*texts[few]]
     extra = None if vectors is None else vectors[few]
     again = float(np.abs(encoder.embed(some, extra) - alone[few]).max())
     two = GraphEncoder(open_graph(path, built, threads=2), encoder.tokenizer)
     threads, _, _ = _moved(alone[few], two.embed(some, extra), others)
-    detail = {"texts": len(texts), "batch": _BATCH, "cosines_with": len(others)}
     return [
+        gate(f"{built.name}.repeat_max_abs", again, 0.0, detail={"texts": len(some)}),
         gate(
-            f"{name}.batch_sensitivity",
-            change,
-            limits.batch_max_change if batched else None,
-            detail={**detail, "max_abs": float(np.abs(alone - mixed).max())},
-        ),
-        gate(
-            f"{name}.batch_flips",
-            flips / max(1, pairs),
-            limits.batch_max_flips if batched else None,
-            detail={**detail, "flips": flips, "pairs": pairs},
-        ),
-        gate(f"{name}.repeat_max_abs", again, 0.0, detail={"texts": len(some)}),
-        gate(
-            f"{name}.threads_sensitivity",
+            f"{built.name}.threads_sensitivity",
             threads,
             limits.threads_max_change,
             detail={"texts": len(some), "threads": [1, 2]},

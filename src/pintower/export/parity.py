@@ -1,7 +1,8 @@
 """The gates of an export: its graphs against the student in torch, on texts from the data."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +11,14 @@ from numpy.typing import NDArray
 from pintower.contracts import BuiltGraph
 from pintower.export.encoder_gates import encoder_gates
 from pintower.export.half.gates import half_gate
-from pintower.export.invariance_gates import invariance_gates
+from pintower.export.invariance_gates import batch_gates, repetition_gates
 from pintower.export.ranking_gates import ranking_gates
 from pintower.export.reference import Reference
 from pintower.export.scorer_gates import scorer_gates
 from pintower.export.structure_gates import structure_gates
-from pintower.export.target_runtime import TargetRuntime, loads_gate
+from pintower.export.target_runtime import TargetRuntime, loads_gate, measured_in
 from pintower.gates import Gate, failed
-from pintower.models.onnx_session import GraphEncoder, GraphScorer, open_graph
+from pintower.models.onnx_session import GraphEncoder, GraphScorer, OnnxGraph, open_graph
 from pintower.targets import Limits, Target
 
 __all__ = ["Measurement"]
@@ -33,7 +34,7 @@ class Measurement:
         reference: what they are held to.
         target: its limits decide.
         folder: where the graphs lie.
-        runtime: the target's own; None leaves unmeasured whether it loads them.
+        runtime: the target's own; None leaves unmeasured what it makes of them.
     """
 
     reference: Reference
@@ -47,11 +48,16 @@ class Measurement:
         return self.target.limits
 
     def query_encoder(self, built: BuiltGraph) -> list[Gate]:
-        """Measure structure, parity, invariance and, where there are judgments, the ranking."""
+        """Measure structure, parity, invariance and, where there are judgments, the ranking.
+
+        What counts is the target's ONNX Runtime, which rounds otherwise than the current one: all
+        but what hangs on neither is measured in both.
+        """
         gates = self.structure(built)
         if failed(gates):
             return gates
-        return gates + self.encoder(built) + self.ranking(built, self.reference)
+        gates += self.encoder(built) + self.ranking(built, self.reference)
+        return gates + self._in_target(built, partial(self._query_encoder_in_target, built))
 
     def structure(self, built: BuiltGraph) -> list[Gate]:
         """Measure a graph's file; what does not keep its contract is not run."""
@@ -61,15 +67,7 @@ class Measurement:
 
     def ranking(self, built: BuiltGraph, reference: Reference) -> list[Gate]:
         """Measure the ranking of judged pins against a student's, this one or a larger one."""
-        if (judged := reference.judged) is None:
-            return []
-        encoder = self._open(built)
-        embeddings = encoder.embed(self.reference.rendered(judged.pairs.queries))
-        return ranking_gates(reference.student, judged, embeddings, self.limits)
-
-    def _open(self, built: BuiltGraph) -> GraphEncoder:
-        graph = open_graph(self.folder / built.file, built)
-        return GraphEncoder(graph, self.reference.query_tokenizer)
+        return self._ranking(self._open(built), reference)
 
     def encoder(self, built: BuiltGraph) -> list[Gate]:
         """Measure the query encoder's parity and invariance."""
@@ -120,23 +118,69 @@ class Measurement:
         own, others = embeddings
         alone = encoder.embed(texts, vectors)
         path = self.folder / built.file
-        return encoder_gates(built, texts, alone, own, self.limits) + invariance_gates(
-            built, path, encoder, texts, vectors, alone, others, self.limits, batched=batched
-        )
+        return [
+            *encoder_gates(built, texts, alone, own, self.limits),
+            *batch_gates(
+                built, encoder, texts, vectors, alone, others, self.limits, batched=batched
+            ),
+            *repetition_gates(built, path, encoder, texts, vectors, alone, others, self.limits),
+        ]
 
     def scorer(self, built: BuiltGraph) -> list[Gate]:
         """Measure structure, parity and the answers to values that are not finite."""
         gates = self.structure(built)
         if failed(gates):
             return gates
+        gates += self._scores(open_graph(self.folder / built.file, built))
+        return gates + self._in_target(built, self._scores)
+
+    def _query_encoder_in_target(self, built: BuiltGraph, graph: OnnxGraph) -> list[Gate]:
+        reference = self.reference
+        encoder = GraphEncoder(graph, reference.query_tokenizer)
+        texts = reference.rendered(reference.queries)
+        alone = encoder.embed(texts)
+        return [
+            *encoder_gates(built, texts, alone, reference.query_embeddings, self.limits),
+            *batch_gates(
+                built,
+                encoder,
+                texts,
+                None,
+                alone,
+                reference.pin_embeddings,
+                self.limits,
+                batched=self.target.max_batch_size > 1,
+            ),
+            *self._ranking(encoder, reference),
+        ]
+
+    def _in_target(
+        self, built: BuiltGraph, measure: Callable[[OnnxGraph], list[Gate]]
+    ) -> list[Gate]:
+        """Measure a graph in the target's ONNX Runtime, where it is at hand."""
+        if self.runtime is None or self.runtime.version != self.target.onnxruntime:
+            return []
+        path = self.folder / built.file
+        return measured_in(self.runtime, built, path, self.target, measure)
+
+    def _open(self, built: BuiltGraph) -> GraphEncoder:
+        graph = open_graph(self.folder / built.file, built)
+        return GraphEncoder(graph, self.reference.query_tokenizer)
+
+    def _ranking(self, encoder: GraphEncoder, reference: Reference) -> list[Gate]:
+        if (judged := reference.judged) is None:
+            return []
+        embeddings = encoder.embed(self.reference.rendered(judged.pairs.queries))
+        return ranking_gates(reference.student, judged, embeddings, self.limits)
+
+    def _scores(self, graph: OnnxGraph) -> list[Gate]:
         reference = self.reference
         scored = slice(max(0, len(reference.queries) - _SCORED_QUERIES), None)
-        gates += scorer_gates(
+        return scorer_gates(
             reference.student,
-            GraphScorer(open_graph(self.folder / built.file, built)),
+            GraphScorer(graph),
             reference.queries[scored],
             reference.pins,
             (reference.query_embeddings[scored], reference.pin_embeddings),
             self.limits,
         )
-        return gates

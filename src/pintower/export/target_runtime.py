@@ -1,21 +1,24 @@
-"""The target's own ONNX Runtime: does it load what was built.
+"""The target's own ONNX Runtime: does it load what was built, and what does it compute.
 
 Opset and IR version say little: the operators of ONNX Runtime's own domain have no versions that a
-graph could name. The server environment holds the target's ONNX Runtime, so it is asked.
+graph could name, and int8 is rounded otherwise in another version. The server environment holds the
+target's ONNX Runtime, so it is asked.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pintower.contracts import BuiltGraph
 from pintower.errors import SetupError
 from pintower.gates import Gate, gate
+from pintower.models.onnx_session import OnnxGraph
 from pintower.serving.environment import ensure_environment
 from pintower.serving.layout import read_layout
 from pintower.serving.runtime_session import RuntimeSession
 from pintower.targets import Target, Threads
 
-__all__ = ["TargetRuntime", "find_target_runtime", "loads_gate"]
+__all__ = ["TargetRuntime", "find_target_runtime", "loads_gate", "measured_in"]
 
 
 @dataclass(frozen=True)
@@ -66,3 +69,31 @@ def loads_gate(
             return gate(name, 0, 0, unit="failures", detail=detail)
     except SetupError as error:
         return gate(name, 1, 0, unit="failures", detail={**detail, "error": str(error)})
+
+
+def measured_in(
+    runtime: TargetRuntime,
+    built: BuiltGraph,
+    path: Path,
+    target: Target,
+    measure: Callable[[OnnxGraph], list[Gate]],
+) -> list[Gate]:
+    """Return gates measured in the target's ONNX Runtime, ``target.`` before their names.
+
+    Args:
+        runtime: the target's.
+        built: the graph.
+        path: of its file.
+        target: names the graph's threads.
+        measure: runs the graph.
+    """
+    name = f"target.{built.name}.runs"
+    detail = {"onnxruntime": runtime.version}
+    threads = target.threads.get(built.name, Threads())
+    try:
+        with RuntimeSession(runtime.python, path, threads) as session:
+            measured = measure(OnnxGraph(built, session))
+    except SetupError as error:
+        return [gate(name, 1, 0, unit="failures", detail={**detail, "error": str(error)})]
+    runs = gate(name, 0, 0, unit="failures", detail=detail)
+    return [runs, *(replace(item, name=f"target.{item.name}") for item in measured)]

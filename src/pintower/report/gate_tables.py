@@ -28,6 +28,7 @@ _OF_A_GRAPH = {
     "repeat_max_abs": "difference from run to run",
     "threads_sensitivity": "largest change of a cosine, one thread or two",
     "invalid_rows": "faults with rows that are not finite",
+    "runs": "failures to run",
 }
 _CHOICE = "query_encoder.precision"
 
@@ -193,6 +194,8 @@ def _choice(item: Gate) -> list[str]:
 
 def _name(key: str) -> str:
     graph, _, check = key.partition(".")
+    if graph == "target" and check:
+        return f"{_name(check)}, in the target's ONNX Runtime"
     if graph in _GRAPHS and check:
         return f"{_GRAPHS[graph]}: {_OF_A_GRAPH.get(check, plain(check).lower())}"
     if graph == "preflight" and check:

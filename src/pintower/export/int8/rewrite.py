@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from onnx import helper
 
 from pintower.export.int8.network import CONTRIB, Network
-from pintower.export.int8.scales import RowScale, quantize_weight
+from pintower.export.int8.scales import ProductScale, quantize_weight
 from pintower.export.int8.sites import Site
 
 __all__ = [
@@ -32,7 +32,7 @@ def effective_weight(site: Site) -> NDArray[np.float32]:
     return product
 
 
-def quantize_site_group(network: Network, sites: Sequence[Site], scale: RowScale) -> None:
+def quantize_site_group(network: Network, sites: Sequence[Site], scale: ProductScale) -> None:
     """Replace products that read the same rows by int8 ones.
 
     Args:
@@ -52,7 +52,7 @@ def quantize_site_group(network: Network, sites: Sequence[Site], scale: RowScale
 
 
 def _quantize(
-    network: Network, site: Site, rows: str, row_scale: tuple[str, str], scale: RowScale
+    network: Network, site: Site, rows: str, row_scale: tuple[str, str], scale: ProductScale
 ) -> None:
     matrix = effective_weight(site)
     bias = site.bias
@@ -61,11 +61,11 @@ def _quantize(
         bias = offset if bias is None else bias + offset
     if scale.channel is not None:
         matrix = matrix / scale.channel[:, None]
-    weight = quantize_weight(matrix)
+    weight = quantize_weight(matrix, columns=scale.columns)
     step, zero = row_scale
     values = network.weight("weight", weight.values)
     scales = network.weight("weight_scale", weight.scales)
-    weight_zero = network.weight("weight_zero", np.zeros(len(weight.scales), np.int8))
+    weight_zero = network.weight("weight_zero", np.zeros(weight.scales.shape, np.int8))
     offsets = "" if bias is None else network.weight("bias", bias.astype(np.float32))
     network.remove(site.node)
     if site.bias_node is not None:

@@ -20,7 +20,7 @@ from pintower.export.int8.rewrite import (
     quantize_tables,
     scale_values,
 )
-from pintower.export.int8.scales import RowScale, choose_scale
+from pintower.export.int8.scales import ProductScale, choose_scale
 from pintower.export.int8.sites import find_sites
 
 __all__ = ["Prepared", "TokenBatches", "prepare", "write_int8"]
@@ -35,22 +35,25 @@ class Prepared:
 
     Attributes:
         source: the fused fp32 file.
-        scales: of the rows of each group of products, by the name of the tensor they read.
+        scales: of each group of products, by the name of the tensor they read.
         groups: names of the products in each group, by the same.
     """
 
     source: Path
-    scales: dict[str, RowScale]
+    scales: dict[str, ProductScale]
     groups: dict[str, list[str]]
 
 
-def prepare(source: Path, texts: TokenBatches, method: Calibration) -> Prepared:
-    """Choose how each product's rows are quantized.
+def prepare(
+    source: Path, texts: TokenBatches, method: Calibration, *, max_error: float
+) -> Prepared:
+    """Choose how each product is quantized.
 
     Args:
         source: the fused fp32 file.
         texts: to calibrate on.
         method: of the ranges.
+        max_error: of a product's result, relative to its size.
     """
     network = Network.load(source)
     split_layer_norms(network)
@@ -63,6 +66,7 @@ def prepare(source: Path, texts: TokenBatches, method: Calibration) -> Prepared:
             np.concatenate([effective_weight(site) for site in sites], axis=1),
             method,
             free=sites[0].source.values is not None,
+            max_error=max_error,
         )
         for tensor, sites in groups.items()
     }
