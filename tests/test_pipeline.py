@@ -4,7 +4,14 @@ from pathlib import Path
 import pytest
 
 from pintower.artifacts import read_manifest
-from pintower.config import DataConfig, LabelsConfig, Recipe, StudentConfig, TeacherConfig
+from pintower.config import (
+    DataConfig,
+    LabelsConfig,
+    Recipe,
+    ReportConfig,
+    StudentConfig,
+    TeacherConfig,
+)
 from pintower.errors import InputError, RecipeError, SetupError
 from pintower.pipeline import Outcome, _lock, run_stages
 from pintower.stages import STAGES, Stage, select_stages
@@ -137,16 +144,24 @@ def test_every_stage_reads_only_stages_before_it() -> None:
         seen.add(stage.name)
 
 
-def test_new_bytes_in_a_local_encoder_run_its_stage_again(tmp_path: Path) -> None:
-    encoder = tmp_path / "encoder"
-    encoder.mkdir()
-    (encoder / "model.safetensors").write_bytes(b"old")
-    recipe = Recipe(name="test", teacher=TeacherConfig(encoder=str(encoder)))
+@pytest.mark.parametrize("stage", ["teacher", "report"])
+def test_new_bytes_in_a_folder_that_a_section_names_run_its_stage_again(
+    stage: str, tmp_path: Path
+) -> None:
+    named = tmp_path / "named"
+    named.mkdir()
+    (named / "part.bin").write_bytes(b"old")
+    recipe = Recipe(
+        name="test",
+        teacher=TeacherConfig(encoder=str(named)),
+        report=ReportConfig(plan=named),
+    )
+    stages = [Stage(stage, "tests.counting_stage", ())]
     work = tmp_path / "work"
-    run_stages(CHAIN[:1], recipe, work)
-    assert ran(run_stages(CHAIN[:1], recipe, work)) == []
-    (encoder / "model.safetensors").write_bytes(b"new")
-    assert ran(run_stages(CHAIN[:1], recipe, work)) == ["teacher"]
+    run_stages(stages, recipe, work)
+    assert ran(run_stages(stages, recipe, work)) == []
+    (named / "part.bin").write_bytes(b"new")
+    assert ran(run_stages(stages, recipe, work)) == [stage]
 
 
 def test_a_changed_hand_written_file_runs_its_stage_again(

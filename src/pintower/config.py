@@ -289,9 +289,11 @@ class ReportConfig(_Section):
 
     Attributes:
         examples: queries shown with their rankings.
+        plan: what ``pintower plan`` was given as ``--out``; its plot is shown then.
     """
 
     examples: Positive = 8
+    plan: Path | None = None
 
 
 class Recipe(_Section):

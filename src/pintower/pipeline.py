@@ -126,7 +126,7 @@ def _config(section: Any) -> dict[str, Any]:
     """Return what of a section counts for the key: of a folder its bytes, not its place."""
     values: dict[str, Any] = section.model_dump(mode="json")
     for name, value in values.items():
-        if name.endswith("encoder") and Path(value).is_dir():
+        if name.endswith(("encoder", "plan")) and value and Path(value).is_dir():
             values[name] = hash_files(Path(value))
     path = getattr(section, "path", None)
     if path is not None:

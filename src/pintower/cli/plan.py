@@ -1,5 +1,6 @@
 """``pintower plan``: the cheapest query encoder within a budget of quality."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -86,6 +87,11 @@ def plan(
             )
         stdout.print(table)
         stdout.print(f"The plot: {out / 'plan.svg'}")
+        stdout.print(
+            f"In a run's report: pintower run RECIPE --set report.plan={shlex.quote(str(out))}",
+            markup=False,
+            soft_wrap=True,
+        )
     if made.chosen is None:
         raise GateFailed(
             f"No query encoder loses at most {max_loss:.2%} of nDCG@20 and passes its gates."

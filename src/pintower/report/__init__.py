@@ -24,8 +24,8 @@ def run(config: ReportConfig, inputs: Mapping[str, Path], folder: Path) -> dict[
         The page's size.
 
     Raises:
-        InputError: if a folder lacks a file.
+        InputError: if a folder lacks a file, the plan's too.
     """
-    page = render(gather(inputs, config.examples))
+    page = render(gather(inputs, config.examples, config.plan))
     (folder / "report.html").write_text(page, "utf-8")
     return {"kilobytes": round(len(page.encode()) / 1000)}

@@ -15,18 +15,20 @@ from pintower.report.latency import describe_latency
 from pintower.report.numbers import date
 from pintower.report.origin import describe_origin
 from pintower.report.per_query import quality_by_query
+from pintower.report.plan import describe_plan
 from pintower.report.quality import describe_quality
 from pintower.report.verdict import tiles, verdict
 
 __all__ = ["gather"]
 
 
-def gather(inputs: Mapping[str, Path], examples: int) -> dict[str, Any]:
+def gather(inputs: Mapping[str, Path], examples: int, plan: Path | None) -> dict[str, Any]:
     """Return everything the templates name.
 
     Args:
         inputs: the folder of every stage that ran.
         examples: queries shown with their rankings, the worst first.
+        plan: folder of a plan of query encoders; None shows none.
 
     Raises:
         InputError: if a folder lacks a file.
@@ -58,6 +60,7 @@ def gather(inputs: Mapping[str, Path], examples: int) -> dict[str, Any]:
         "flow": flow,
         "quality": quality,
         "gates": gates,
+        "plan": None if plan is None else describe_plan(plan),
         "latency": latency,
         "examples": describe_examples(predictions, titles, by_query, models, examples)
         if models and len(predictions)

@@ -1,0 +1,68 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pintower.artifacts import write_json
+from pintower.config import ReportConfig
+from pintower.errors import InputError
+from pintower.report import run
+from pintower.report.plan import describe_plan
+
+
+def row(student: str, **changed: Any) -> dict[str, Any]:
+    latency = {"p50_ms": 0.084, "p99_ms": 0.21, "calls": 900}
+    measured = {
+        "student": student, "layers": 1, "target": "cpu-int8-static", "precision": "int8-static",
+        "sha256": "0" * 64, "latency": latency, "megabytes": 14.2, "ndcg_loss": 0.0003,
+        "ndcg_low": -0.0011, "ndcg_high": 0.0018, "score_mean_abs": 0.01,
+        "batch_sensitivity": 1e-7, "failed": [], "efficient": True,
+    }  # fmt: skip
+    return measured | changed
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Path:
+    folder = tmp_path / "plan"
+    folder.mkdir()
+    rows = [
+        row("movies-broken", ndcg_loss=None, failed=["query_encoder.min_cosine"], efficient=False),
+        row("movies-1layer"),
+        row("movies", layers=None, ndcg_low=None, ndcg_high=None),
+    ]
+    made = {"rows": rows, "chosen": 1, "max_loss": 0.005, "queries": 1_054, "onnxruntime": "1.32.0"}
+    write_json(folder / "plan.json", made)
+    (folder / "plan.svg").write_text('<svg class="of-the-plan"></svg>', "utf-8")
+    return folder
+
+
+def test_rows_tell_the_choice_and_what_stands_against_the_others(plan: Path) -> None:
+    rows = describe_plan(plan).rows
+    assert [item.verdict for item in rows] == [
+        "fails query_encoder.min_cosine", "chosen", "on the front",
+    ]  # fmt: skip
+    assert [item.loss for item in rows] == [None, 0.0003, 0.0003]
+    assert [item.layers for item in rows] == ["1", "1", ""]
+
+
+def test_the_page_shows_the_plot_and_the_rows(
+    finished: dict[str, Path], plan: Path, tmp_path: Path
+) -> None:
+    without, with_plan = tmp_path / "without", tmp_path / "with"
+    for folder, config in ((without, ReportConfig()), (with_plan, ReportConfig(plan=plan))):
+        folder.mkdir()
+        run(config, finished, folder)
+    page = (with_plan / "report.html").read_text("utf-8")
+    for words in ('<svg class="of-the-plan">', 'href="#plan"', 'id="plan"', "movies-1layer",
+                  "0.084", "1,054 judged queries", "0.03\u202f%",
+                  "fails query_encoder.min_cosine"):  # fmt: skip
+        assert words in page, words
+    assert "of-the-plan" not in (without / "report.html").read_text("utf-8")
+
+
+def test_a_folder_without_a_plan_is_refused(
+    finished: dict[str, Path], plan: Path, tmp_path: Path
+) -> None:
+    (plan / "plan.svg").unlink()
+    with pytest.raises(InputError, match=r"has no plan\.svg. Give report\.plan the folder"):
+        run(ReportConfig(plan=plan), finished, tmp_path)
