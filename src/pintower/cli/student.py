@@ -14,6 +14,7 @@ from pintower.artifacts import hash_json, read_json, write_folder
 from pintower.cli.datasets import data_folder
 from pintower.cli.output import print_json, stdout
 from pintower.config import DataConfig, StudentConfig, SyntheticConfig
+from pintower.errors import InputError
 from pintower.pipeline import require_own
 
 __all__ = ["student"]
@@ -150,47 +151,63 @@ def _gain(estimate: Mapping[str, float]) -> str:
 @student.command("cut")
 def cut(
     source: Annotated[Path, typer.Argument(metavar="STUDENT", help="A student folder.")],
-    layers: Annotated[int, typer.Option(help="Layers the query encoder is to keep.")],
     dataset: Annotated[
         Path, typer.Option(help="Its dataset folder, or the data/ folder of the run that made it.")
     ],
     out: Annotated[
-        Path | None, typer.Option(help="Student folder; <STUDENT>-<layers>layers without it.")
+        Path | None, typer.Option(help="Student folder; named after the student without it.")
     ] = None,
+    layers: Annotated[
+        int | None, typer.Option(help="Layers the query encoder is to keep; all without it.")
+    ] = None,
+    vocabulary: Annotated[
+        bool,
+        typer.Option(
+            "--vocabulary", help="Keep only the pieces that queries, titles and boards need."
+        ),
+    ] = False,
     steps: Annotated[int, typer.Option(min=1, help="Training steps, 256 texts each.")] = 600,
     seed: Annotated[int, typer.Option(help="For the training texts.")] = 7,
     bf16: Annotated[bool, typer.Option(help="Train under bfloat16 autocast.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Make a student whose query encoder has fewer layers and gives the same embeddings.
+    """Make a student whose query encoder is smaller and gives the same embeddings.
 
-    A query's time is nearly proportional to the layers. Pins, scoring head and rendering stay as
-    they are; `pintower plan` tells what a cut costs in nDCG.
+    A query's time is nearly proportional to the layers, the file's size hangs on the vocabulary.
+    Pins, scoring head and rendering stay as they are; `pintower plan` tells what a cut costs in
+    nDCG.
     """
+    if layers is None and not vocabulary:
+        raise InputError("There is nothing to cut: give --layers N, --vocabulary, or both.")
     from dataclasses import asdict
 
     from pintower.models.cutting import cut_student
     from pintower.models.layout import StudentLayout
 
     StudentLayout(source).require()
-    folder = out or source.with_name(f"{source.name}-{layers}layers")
+    fewer = [] if layers is None else [f"{layers}layers"]
+    name = "-".join([source.name, *fewer, *(["vocabulary"] if vocabulary else [])])
+    folder = out or source.with_name(name)
     require_own(folder, "student")
-    settings = {"layers": layers, "steps": steps, "seed": seed, "bf16": bf16}
+    settings: dict[str, Any] = {
+        "layers": layers, "vocabulary": vocabulary, "steps": steps, "seed": seed, "bf16": bf16,
+    }  # fmt: skip
     key = hash_json({**settings, "source": str(source), "dataset": str(dataset)})
     info: dict[str, Any] = {}
     with (
         data_folder(dataset) as data,
         write_folder(folder, stage="student", key=key, info=info) as partial,
     ):
-        made = cut_student(source, data, partial, layers=layers, steps=steps, seed=seed, bf16=bf16)
+        made = cut_student(source, data, partial, **settings)
         info.update(asdict(made))
     if as_json:
         print_json({"student": str(folder), **asdict(made)})
         return
     stdout.print(
-        f"{folder}: {made.layers} of {made.depth} layers; on {made.held_out_queries:,} held-out "
-        f"queries the cosine with the full query encoder is {made.mean_cosine:.4f} in the mean, "
-        f"{made.min_cosine:.4f} at worst (before training {made.start_mean_cosine:.4f}).",
+        f"{folder}: {made.layers} of {made.depth} layers, {made.pieces:,} of {made.all_pieces:,} "
+        f"pieces of the vocabulary; on {made.held_out_queries:,} held-out queries the cosine with "
+        f"the full query encoder is {made.mean_cosine:.4f} in the mean, {made.min_cosine:.4f} at "
+        f"worst (before training {made.start_mean_cosine:.4f}).",
         markup=False,
     )
     after = ["pintower", "plan", str(source), str(folder), "--dataset", str(dataset)]

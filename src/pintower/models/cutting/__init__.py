@@ -1,4 +1,4 @@
-"""A query encoder of fewer layers that puts queries where the full one puts them."""
+"""A smaller query encoder that puts queries where the full one puts them."""
 
 from pintower.models.cutting.cut import Cut, cut_student
 

@@ -1,5 +1,6 @@
-"""From a student folder to one whose query encoder has fewer layers."""
+"""From a student folder to one whose query encoder has fewer layers, or a smaller vocabulary."""
 
+import copy
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -9,10 +10,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
+from tokenizers import Tokenizer
 
 from pintower.artifacts import write_json
 from pintower.models.cutting.distil import cut_layers, distil, kept_layers
 from pintower.models.cutting.texts import QueryTexts, read_texts
+from pintower.models.cutting.vocabulary import cut_embeddings, shrink_vocabulary
 from pintower.models.embedding import embed_texts
 from pintower.models.encoders import layer_stack, save_encoder
 from pintower.models.layout import StudentLayout
@@ -23,6 +26,7 @@ from pintower.text.rendering import render_query
 __all__ = ["Cut", "cut_student"]
 
 _DRAWN = 1_024
+_NO_LIMIT = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,8 @@ class Cut:
         layers: kept, of ``depth``.
         depth: of the full query encoder.
         kept: the layers it started from, counted from 0.
+        pieces: of its vocabulary.
+        all_pieces: of the full query encoder's.
         steps: of the optimizer.
         seed: for the texts.
         queries: distinct queries learned from; none of the test split.
@@ -47,6 +53,8 @@ class Cut:
     layers: int
     depth: int
     kept: tuple[int, ...]
+    pieces: int
+    all_pieces: int
     steps: int
     seed: int
     queries: int
@@ -57,9 +65,17 @@ class Cut:
 
 
 def cut_student(
-    source: Path, data: Path, folder: Path, *, layers: int, steps: int, seed: int, bf16: bool
+    source: Path,
+    data: Path,
+    folder: Path,
+    *,
+    layers: int | None,
+    vocabulary: bool = False,
+    steps: int,
+    seed: int,
+    bf16: bool,
 ) -> Cut:
-    """Write a student folder whose query encoder has fewer layers and gives the same embeddings.
+    """Write a student folder whose query encoder is smaller and gives the same embeddings.
 
     Pin encoder, scoring head, rendering and match statistics are the source's, so its pins stay
     valid as they are.
@@ -68,39 +84,51 @@ def cut_student(
         source: a student folder.
         data: a data stage's folder.
         folder: empty; what is written there is a student.
-        layers: to keep.
+        layers: to keep; None keeps all, and nothing is trained.
+        vocabulary: keep only the pieces that queries, titles and boards need.
         steps: of the optimizer, 256 texts each.
         seed: for the texts.
         bf16: train under bfloat16 autocast.
 
     Raises:
-        StudentError: if the student cannot be loaded or has no more layers than asked for.
+        StudentError: if the student cannot be loaded, has no more layers than asked for, or its
+            vocabulary cannot be cut.
         DatasetError: if there are no queries to learn from.
     """
     student = load_student(source)
     depth = len(layer_stack(student.query_encoder[0].auto_model))
-    kept = kept_layers(depth, layers)
+    kept = list(range(depth)) if layers is None else kept_layers(depth, layers)
     texts = read_texts(data, seed)
-    torch.manual_seed(seed)
-    cut = cut_layers(student.query_encoder, kept)
-    before = _cosines(student, cut, texts)
-    tokenizer = load_tokenizer(student.layout.query_encoder, student.rendering.query_max_tokens)
-    drawn = _drawn(student, texts, seed)
-    distil(student.query_encoder, cut, tokenizer, drawn, steps=steps, bf16=bf16)
-    after = _cosines(student, cut, texts)
+    full = load_tokenizer(student.layout.query_encoder, student.rendering.query_max_tokens)
+    cut, start = copy.deepcopy(student.query_encoder), 1.0
+    if layers is not None:
+        torch.manual_seed(seed)
+        cut = cut_layers(student.query_encoder, kept)
+        start = float(_cosines(student, cut, full, texts).mean())
+        drawn = _drawn(student, texts, seed)
+        distil(student.query_encoder, cut, full, drawn, steps=steps, bf16=bf16)
+    if vocabulary:
+        needed = [*texts.queries, *texts.titles, *texts.boards]
+        whole = load_tokenizer(student.layout.query_encoder, _NO_LIMIT)
+        rendered = [render_query(text, student.rendering) for text in needed]
+        cut_embeddings(cut, shrink_vocabulary(whole, rendered))
     _write(student.layout, cut, StudentLayout(folder))
+    own = load_tokenizer(StudentLayout(folder).query_encoder, student.rendering.query_max_tokens)
+    after = _cosines(student, cut, own, texts)
     made = Cut(
         source=str(source),
-        layers=layers,
+        layers=len(kept),
         depth=depth,
         kept=tuple(kept),
-        steps=steps,
+        pieces=own.get_vocab_size(),
+        all_pieces=full.get_vocab_size(),
+        steps=steps if layers is not None else 0,
         seed=seed,
         queries=len(texts.queries),
         held_out_queries=len(texts.held_out),
         mean_cosine=float(after.mean()),
         min_cosine=float(after.min()),
-        start_mean_cosine=float(before.mean()),
+        start_mean_cosine=start,
     )
     write_json(folder / "cut.json", asdict(made))
     return made
@@ -112,11 +140,14 @@ def _drawn(student: Student, texts: QueryTexts, seed: int) -> Iterator[list[str]
         yield [render_query(text, student.rendering) for text in texts.draw(_DRAWN, random)]
 
 
-def _cosines(student: Student, cut: SentenceTransformer, texts: QueryTexts) -> NDArray[np.float32]:
-    tokenizer = load_tokenizer(student.layout.query_encoder, student.rendering.query_max_tokens)
+def _cosines(
+    student: Student, cut: SentenceTransformer, own: Tokenizer, texts: QueryTexts
+) -> NDArray[np.float32]:
+    """Return the cosines of held-out queries; ``own`` is the cut encoder's tokenizer."""
+    full = load_tokenizer(student.layout.query_encoder, student.rendering.query_max_tokens)
     rendered = [render_query(query, student.rendering) for query in texts.held_out]
-    wanted = embed_texts(student.query_encoder, tokenizer, rendered)
-    given = embed_texts(cut, tokenizer, rendered)
+    wanted = embed_texts(student.query_encoder, full, rendered)
+    given = embed_texts(cut, own, rendered)
     norms = np.linalg.norm(wanted, axis=1) * np.linalg.norm(given, axis=1)
     cosines: NDArray[np.float32] = (wanted * given).sum(axis=1) / np.maximum(norms, 1e-12)
     return cosines
