@@ -6,8 +6,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pintower.repository.build import Parts, current_snapshot
 from pintower.repository.offline import OfflineRelease, open_offline
+from pintower.repository.parts import Parts, current_snapshot
 
 QUERIES = [
     "red shoes",

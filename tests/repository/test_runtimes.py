@@ -11,8 +11,8 @@ import pytest
 
 from pintower.gates import failed
 from pintower.models.scores import Scores
-from pintower.repository.build import Parts
 from pintower.repository.offline import OfflineRelease, open_reference
+from pintower.repository.parts import Parts
 from pintower.repository.runtimes import runtime_gates
 from pintower.repository.sample import Sample
 

@@ -17,8 +17,8 @@ from pintower.models.onnx_session import (
     open_built_graph,
 )
 from pintower.models.tokenization import open_tokenizer
-from pintower.repository.build import Parts, open_snapshot
 from pintower.repository.interfaces import SERVED_GRAPHS
+from pintower.repository.parts import Parts, open_snapshot
 from pintower.serving.runtime_session import RuntimeSession
 from pintower.snapshot import Snapshot
 from pintower.text.rendering import Rendering, decode, normalize_query, render_query

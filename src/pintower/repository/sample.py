@@ -13,7 +13,7 @@ from pintower.errors import RepositoryError
 from pintower.models.probes import PROBES
 from pintower.snapshot import Snapshot
 
-__all__ = ["Sample", "sample_requests"]
+__all__ = ["Sample", "draw_queries", "sample_requests"]
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def sample_requests(
     index = CandidateIndex.load(inputs["pins"] / "candidates")
     generator = np.random.default_rng(seed)
     samples = []
-    for query in _queries(inputs, queries, generator):
+    for query in draw_queries(inputs, queries, generator):
         pin_ids = index.search(query, candidates // 2)
         drawn_pins = min(candidates, len(snapshot.ids))
         rows = generator.choice(len(snapshot.ids), drawn_pins, replace=False)
@@ -55,9 +55,10 @@ def sample_requests(
     return samples
 
 
-def _queries(
+def draw_queries(
     inputs: Mapping[str, Path], count: int, generator: np.random.Generator
 ) -> Sequence[str]:
+    """Return distinct queries of the log, at most ``count``; without ``data`` the probes."""
     path = inputs["data"] / f"{QUERY_LOG}.parquet" if "data" in inputs else None
     if path is None or not path.is_file():
         return [raw.decode("utf-8", "replace") for raw in PROBES.values()][:count]

@@ -4,20 +4,24 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pintower.artifacts import MANIFEST, read_json
 from pintower.config import RepositoryConfig
 from pintower.contracts import Contract
 from pintower.errors import RepositoryError, SetupError
 from pintower.gates import raise_if_failed
-from pintower.repository.build import Parts, build_models, current_snapshot
+from pintower.repository.build import build_models
 from pintower.repository.check import check
 from pintower.repository.configs import model_configs
 from pintower.repository.interfaces import SERVED_GRAPHS
 from pintower.repository.layout import RepositoryLayout, release_files, text_checksum
 from pintower.repository.measure import measure
 from pintower.repository.offline import OfflineRelease, open_offline, open_reference
+from pintower.repository.parts import Parts, current_snapshot
 from pintower.repository.release_file import GoldenQuery, Release, SnapshotRecord
-from pintower.repository.sample import Sample, sample_requests
+from pintower.repository.sample import Sample, draw_queries, sample_requests
+from pintower.repository.warmup import make_warmups
 from pintower.serving.environment import ensure_environment
 from pintower.serving.machine import cuda_devices
 from pintower.targets import Target
@@ -26,6 +30,9 @@ __all__ = ["run"]
 
 _TOLD = ("served_equals_offline", "runtimes_min_cosine")
 """Gates whose figures are worth a place in the manifest."""
+
+_WARMUP_QUERIES = 2_000
+"""Queries of the log among which one of every length is looked for."""
 
 _RELEASE = 1
 """Number of a repository built from nothing, and the version of each of its models."""
@@ -65,7 +72,9 @@ def run(config: RepositoryConfig, inputs: Mapping[str, Path], folder: Path) -> d
     )
     golden = samples[: config.golden_queries]
     environment = ensure_environment() if config.served_gates else None
-    build_models(parts, folder, _RELEASE)
+    drawn = draw_queries(inputs, _WARMUP_QUERIES, np.random.default_rng(config.seed))
+    warmups = make_warmups(offline, drawn, merged=parts.contract.target.merge_queries)
+    build_models(parts, folder, _RELEASE, warmups)
     if environment is None:
         return _finish(_describe(parts, offline, golden, folder), folder)
     with open_reference(offline, parts, environment.python) as reference:
