@@ -4,7 +4,7 @@ Pooling, projection and normalization belong to the encoders' graphs, softmax, e
 the check for finite values to the scorer's, so that nothing is left for a server to do.
 """
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from sentence_transformers import SentenceTransformer
@@ -67,14 +67,37 @@ def _unit(rows: Tensor) -> Tensor:
 class ScorerGraph(nn.Module):
     """The scoring head for one query and any number of pins, none included.
 
+    What hangs on the query alone is computed once a request: with the first layer's weights split
+    into those of query, pin, product and match features, ``W_pin p + W_product (q * p)`` is one
+    product of the pins with ``W_pin + W_product * q``.
+
     Args:
-        head: the trained head; shared, not copied.
+        head: the trained head; layers behind the first are shared, not copied.
     """
+
+    of_query: Tensor
+    of_pin: Tensor
+    of_product: Tensor
+    of_matches: Tensor
+    bias: Tensor
 
     def __init__(self, head: ScoringHead) -> None:
         super().__init__()
-        self.head = head
         self.config = PretrainedConfig()
+        first, width = cast(nn.Linear, head.layers[0]), head.width
+        weight = first.weight.detach()
+        parts = torch.split(weight, [width, width, width, len(head.match_features)], dim=1)
+        matches = parts[3] * head.match_scale
+        buffers = {
+            "of_query": parts[0].T,
+            "of_pin": parts[1].T,
+            "of_product": parts[2].T,
+            "of_matches": matches.T,
+            "bias": first.bias.detach() - matches @ head.match_mean,
+        }
+        for name, value in buffers.items():
+            self.register_buffer(name, value.contiguous())
+        self.rest = head.layers[1:]
 
     def forward(
         self, query_embedding: Tensor, pin_embeddings: Tensor, match_features: Tensor
@@ -91,13 +114,13 @@ class ScorerGraph(nn.Module):
             valid where all that went in and its score are finite; elsewhere score and
             probabilities are 0.
         """
-        query = query_embedding.expand_as(pin_embeddings)
-        given = torch.cat([query, pin_embeddings, match_features], dim=1)
-        finite = torch.isfinite(given).all(dim=1)
-        # NaN times 0 is NaN, so what isn't finite is replaced before the network sees it.
-        parts = (query, pin_embeddings, match_features)
-        clean = (torch.where(finite[:, None], part, torch.zeros_like(part)) for part in parts)
-        probabilities = torch.softmax(self.head(*clean), dim=1)
+        mixed = self.of_pin + self.of_product * query_embedding.T
+        once = query_embedding @ self.of_query + self.bias
+        hidden = pin_embeddings @ mixed + match_features @ self.of_matches + once
+        # Each element sums over all that went in, and what isn't finite stays so in a sum: one
+        # look at the narrow sums does for the wide inputs. Times 0 it is NaN.
+        finite = (hidden * 0).sum(dim=1) == 0
+        probabilities = torch.softmax(self.rest(hidden), dim=1)
         # The expected level. As a matrix product it fails on zero pins in ONNX Runtime 1.19.
         score = (probabilities * torch.arange(1.0, LEVELS + 1)).sum(dim=1)
         valid = finite & torch.isfinite(score)

@@ -16,6 +16,8 @@ __all__ = ["ForwardIndex", "Slices", "build_forward_index", "gather"]
 TITLE_TERMS = 32
 """Terms of a title that are kept in order, for the exact and the prefix match."""
 
+_COLUMNS = range(len(PIN_SOURCES))
+
 
 @dataclass(frozen=True)
 class ForwardIndex:
@@ -25,6 +27,7 @@ class ForwardIndex:
         indptr: INT64 [N + 1], where each pin's terms begin.
         ids: UINT32 [T], the pins' distinct terms.
         counts: UINT8 [T, 5], occurrences in each text source (255 at most).
+        lengths: UINT32 [N, 5], terms of each text source, the sums of the counts.
         title_indptr: INT64 [N + 1], where each pin's title begins.
         title_ids: UINT32 [W], the titles' terms in order.
     """
@@ -32,6 +35,7 @@ class ForwardIndex:
     indptr: NDArray[np.int64]
     ids: NDArray[np.uint32]
     counts: NDArray[np.uint8]
+    lengths: NDArray[np.uint32]
     title_indptr: NDArray[np.int64]
     title_ids: NDArray[np.uint32]
 
@@ -91,6 +95,7 @@ def build_forward_index(pins: Iterable[Mapping[str, Any]]) -> ForwardIndex:
     lengths, title_lengths = [0], [0]
     ids: list[int] = []
     counts: list[list[int]] = []
+    sums: list[list[int]] = []
     titles: list[int] = []
     for pin in pins:
         counted: dict[int, list[int]] = {}
@@ -103,6 +108,7 @@ def build_forward_index(pins: Iterable[Mapping[str, Any]]) -> ForwardIndex:
                 row[column] = min(row[column] + 1, 255)
         ids.extend(counted)
         counts.extend(counted.values())
+        sums.append([sum(row[column] for row in counted.values()) for column in _COLUMNS])
         titles.extend(title)
         lengths.append(len(counted))
         title_lengths.append(len(title))
@@ -110,6 +116,7 @@ def build_forward_index(pins: Iterable[Mapping[str, Any]]) -> ForwardIndex:
         indptr=np.cumsum(lengths, dtype=np.int64),
         ids=np.array(ids, dtype=np.uint32),
         counts=np.array(counts, dtype=np.uint8).reshape(-1, len(PIN_SOURCES)),
+        lengths=np.array(sums, dtype=np.uint32).reshape(-1, len(PIN_SOURCES)),
         title_indptr=np.cumsum(title_lengths, dtype=np.int64),
         title_ids=np.array(titles, dtype=np.uint32),
     )

@@ -142,11 +142,11 @@ def match_features(
     idf = statistics.idf(distinct)
 
     slices = gather(index.indptr, rows)
-    counts = np.asarray(index.counts[slices.positions])
-    lengths = _sum_rows(counts, slices.row, len(rows))
-    hit, which = np.nonzero(np.asarray(index.ids[slices.positions])[:, None] == distinct[None, :])
+    lengths = np.asarray(index.lengths[rows])
+    equal = np.asarray(index.ids[slices.positions])[:, None] == distinct[None, :]
+    hit, which = np.divmod(np.flatnonzero(equal), len(distinct))
     row = slices.row[hit]
-    matched = counts[hit].astype(np.float64)
+    matched = np.asarray(index.counts[slices.positions[hit]]).astype(np.float64)
 
     norm = _K1 * (1 - _B + _B * lengths / np.maximum(statistics.mean_lengths, 1e-9))
     gain = idf[which, None] * matched * (_K1 + 1) / (matched + norm[row])
