@@ -21,7 +21,7 @@ def cut(tiny_student: Path, data: Path, tmp_path_factory: pytest.TempPathFactory
     shutil.copytree(data, texts, dirs_exist_ok=True)
     judged.with_columns(split=pl.lit("train")).write_parquet(texts / "judgments.parquet")
     folder = tmp_path_factory.mktemp("cut")
-    cut_student(tiny_student, texts, folder, layers=1, steps=2, seed=1, bf16=False)
+    cut_student(tiny_student, texts, folder, layers=1, vocabulary=True, steps=2, seed=1, bf16=False)
     return folder
 
 

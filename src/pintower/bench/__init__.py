@@ -9,18 +9,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from pintower.artifacts import read_json, write_json
 from pintower.bench.figure import latency_plot
-from pintower.bench.load import Load, Request, log_load, unique_load, warmup_load
+from pintower.bench.load import Load, as_rows, log_load, unique_load, warmup_load
 from pintower.bench.machine import commit, device, versions
 from pintower.config import BenchConfig
 from pintower.progress import track
 from pintower.serving.addresses import free_addresses
 from pintower.serving.environment import ServerEnvironment, ensure_environment
 from pintower.serving.layout import read_layout
-from pintower.serving.perf_analyzer import Row, run_load
+from pintower.serving.perf_analyzer import run_load
 from pintower.serving.server import TritonServer
 
 __all__ = ["run"]
@@ -93,9 +91,9 @@ def _measure(
             environment,
             addresses,
             _ENSEMBLE,
-            _rows(load.requests),
+            as_rows(load),
             concurrency=min(concurrency, len(load.requests)),
-            warmup=_rows(warmup.requests),
+            warmup=as_rows(warmup),
         )
     steps = {}
     for step in _STEPS:
@@ -121,16 +119,6 @@ def _measure(
         100 * row["cache_hit_rate"],
     )  # fmt: skip
     return row
-
-
-def _rows(requests: Sequence[Request]) -> list[Row]:
-    return [
-        {
-            "QUERY": np.array([[request.query]], dtype=np.object_),
-            "PIN_IDS": np.array(request.pin_ids, dtype=np.object_),
-        }
-        for request in requests
-    ]
 
 
 def _headline(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -9,9 +9,10 @@ import polars as pl
 
 from pintower.data.candidates import CandidateIndex
 from pintower.errors import DatasetError
+from pintower.serving.perf_analyzer import Row
 from pintower.text.rendering import Rendering, normalize_query
 
-__all__ = ["Load", "Request", "log_load", "unique_load", "warmup_load"]
+__all__ = ["Load", "Request", "as_rows", "log_load", "unique_load", "warmup_load"]
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,17 @@ def warmup_load(data: Path, pins: Path, load: Load, requests: int, candidates: i
     if not queries:  # a short log: words that no user typed
         queries = [f"warm up {number}" for number in range(requests)]
     return _load("warm-up", queries[:requests], pins, candidates)
+
+
+def as_rows(load: Load) -> list[Row]:
+    """Return what perf_analyzer sends to the ensemble ``relevance``."""
+    return [
+        {
+            "QUERY": np.array([[request.query]], dtype=np.object_),
+            "PIN_IDS": np.array(request.pin_ids, dtype=np.object_),
+        }
+        for request in load.requests
+    ]
 
 
 def _log(data: Path) -> list[str]:

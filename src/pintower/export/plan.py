@@ -5,7 +5,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnxruntime
+from numpy.typing import NDArray
 
 from pintower.artifacts import hash_file
 from pintower.config import ExportConfig
@@ -130,8 +132,11 @@ def make_plan(
         )
     built: dict[str, tuple[BuiltGraph, list[Gate], Student, Target]] = {}
     graphs: dict[str, OnnxGraph] = {}
+    queries: dict[str, list[tuple[NDArray[np.int64], NDArray[np.int64]]]] = {}
     for student in loaded:
         reference = Reference(config, student, data)
+        texts = reference.rendered(first.judged.pairs.queries[:_TIMED_QUERIES])
+        tokens = [token_batch(reference.query_tokenizer, [text]) for text in texts]
         for target in settings:
             name = f"{student.layout.root.name}-{target.name}"
             place = folder / name
@@ -139,8 +144,7 @@ def make_plan(
             graph, gates = _build(student, target, reference, first, place)
             built[name] = (graph, gates, student, target)
             graphs[name] = open_graph(place / graph.file, graph)
-    texts = first.rendered(first.judged.pairs.queries[:_TIMED_QUERIES])
-    queries = [token_batch(first.query_tokenizer, [text]) for text in texts]
+            queries[name] = tokens
     latency = time_side_by_side(graphs, queries, rounds=rounds)
     rows = [
         _row(*built[name], latency[name], (folder / name / built[name][0].file).stat().st_size)

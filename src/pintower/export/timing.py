@@ -32,25 +32,26 @@ class Latency:
 
 def time_side_by_side(
     graphs: Mapping[str, OnnxGraph],
-    queries: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]],
+    queries: Mapping[str, Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]]],
     *,
     rounds: int,
 ) -> dict[str, Latency]:
-    """Run the same queries through each graph, one graph after the other, round after round.
+    """Run queries through each graph, one graph after the other, round after round.
 
     Args:
         graphs: loaded, by name.
-        queries: token ids and mask INT64 [1, L] of each.
+        queries: the same ones for each graph, token ids and mask INT64 [1, L] as its own tokenizer
+            makes them.
         rounds: how often each graph sees all queries; what disturbs the machine meanwhile is spread
             over all graphs.
     """
     taken: dict[str, list[float]] = {name: [] for name in graphs}
-    for graph in graphs.values():
-        for ids, mask in queries[:_WARM_UP]:
+    for name, graph in graphs.items():
+        for ids, mask in queries[name][:_WARM_UP]:
             graph.run(ids, mask)
     for _ in track(range(rounds), "timing graphs", unit="rounds"):
         for name, graph in graphs.items():
-            for ids, mask in queries:
+            for ids, mask in queries[name]:
                 begin = time.perf_counter()
                 graph.run(ids, mask)
                 taken[name].append(time.perf_counter() - begin)

@@ -1,0 +1,195 @@
+"""What a request to the ensemble costs beyond the query encoder, on a cache hit and on a miss.
+
+    .venv/bin/python bench/ensemble_latency.py artifacts/demo
+
+serves the work folder's repository and sends the log's distinct queries one at a time through the
+genuine perf_analyzer, gRPC on loopback: once with every query new, once with every query sent before.
+Between the passes the query encoder runs alone, in the server environment's ONNX Runtime, on the
+same queries. Rounds are interleaved, each pass has a freshly started server. Then the number of
+candidates goes from 1 to 5,000, queries cached. Writes ``bench/results/ensemble_latency-<device>``
+``.json`` and ``.svg``.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from collect import RESULTS, device_name
+from matplotlib.figure import Figure
+
+from pintower.artifacts import read_json, write_json
+from pintower.bench.load import Load, as_rows, unique_load, warmup_load
+from pintower.bench.machine import commit, device, versions
+from pintower.contracts import Contract
+from pintower.errors import PintowerError
+from pintower.figures import COLOURS, INK, plot_style, to_svg
+from pintower.models.tokenization import open_tokenizer
+from pintower.progress import track
+from pintower.serving.addresses import free_addresses
+from pintower.serving.environment import ServerEnvironment, ensure_environment
+from pintower.serving.layout import read_layout
+from pintower.serving.load_results import LoadResult
+from pintower.serving.perf_analyzer import run_load
+from pintower.serving.server import TritonServer
+from pintower.text.rendering import Rendering, render_query
+
+STEPS = ("tokenizer", "query_encoder", "pin_features", "scorer")
+CANDIDATES = (1, 20, 100, 500, 1_000, 2_000, 5_000)
+METHOD = (
+    "perf_analyzer, one request in flight, gRPC on loopback, on the machine that serves. miss: every "
+    "query new; hit: the same queries, all sent before. Each pass has a freshly started server. "
+    "encoder_ms: the query encoder alone in the server's ONNX Runtime, on the same queries, between "
+    "the passes. Medians over all requests of all rounds. Steps are the server's own counters."
+)
+WARM_UP = 100
+
+
+def main() -> None:
+    """Measure, write the result and the plot, print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("workdir", type=Path, help="work folder of a finished run or build")
+    parser.add_argument("--requests", type=int, default=400, help="distinct queries a pass")
+    parser.add_argument("--rounds", type=int, default=5, help="of encoder, miss, hit")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder for the result")
+    given = parser.parse_args()
+    try:
+        result = measure(given.workdir, given.requests, given.rounds)
+    except PintowerError as error:
+        sys.exit(f"error: {error}")
+    name = f"ensemble_latency-{device_name(result['device'])}"
+    write_json(given.out / f"{name}.json", result)
+    (given.out / f"{name}.svg").write_text(plot(result["rows"]), "utf-8")
+    json.dump(result["headline"], sys.stdout, indent=2)
+    sys.stdout.write("\n")
+
+
+def measure(workdir: Path, requests: int, rounds: int) -> dict[str, Any]:
+    """Return the whole result.
+
+    Raises:
+        PintowerError: if the folder is not finished or a server does not start.
+    """
+    environment = ensure_environment()
+    repository = workdir / "models"
+    load = unique_load(workdir / "data", workdir / "pins", requests, 100)
+    warmup = warmup_load(workdir / "data", workdir / "pins", load, WARM_UP, 100)
+    alone: list[float] = []
+    passes: dict[str, list[LoadResult]] = {"miss": [], "hit": []}
+    for _ in track(range(rounds), "measuring hits and misses", unit="rounds"):
+        alone += encoder_alone(environment, workdir / "export", load)
+        for kind, before in (("miss", warmup), ("hit", load)):
+            passes[kind].append(send(environment, repository, load, before))
+    rows = [row(kind, 100, found) for kind, found in passes.items()]
+    for count in track(CANDIDATES, "measuring candidates", unit="numbers of candidates"):
+        fewer = unique_load(workdir / "data", workdir / "pins", max(100, requests // 2), count)
+        rows.append(row("candidates", count, [send(environment, repository, fewer, fewer)]))
+    p50 = {item["scenario"]: item["p50_ms"] for item in rows}
+    return {
+        "name": "ensemble_latency",
+        "command": "python bench/ensemble_latency.py WORKDIR",
+        "commit": commit(),
+        "device": device(),
+        "versions": versions(),
+        "backend": "pintower's strict python-based onnxruntime backend, ONNX Runtime "
+        f"{read_layout(environment.folder).package_version('onnxruntime')}",
+        "target": read_json(repository / "release.json")["target"],
+        "method": METHOD,
+        "queries": len(load.requests),
+        "encoder_ms": summary(alone),
+        "rows": rows,
+        "headline": {
+            "hit_p50_ms": p50["hit"],
+            "miss_p50_ms": p50["miss"],
+            "encoder_p50_ms": summary(alone)["p50"],
+            "miss_minus_encoder_ms": round(p50["miss"] - summary(alone)["p50"], 3),
+        },
+    }
+
+
+def encoder_alone(environment: ServerEnvironment, export: Path, load: Load) -> list[float]:
+    """Return the milliseconds of the query encoder on each query of a load."""
+    contract = Contract.load(export / "contract.json")
+    rendering = Rendering.load(export / "text.json")
+    tokenizer = open_tokenizer(export / "tokenizer.json", rendering.query_max_tokens)
+    ids = [tokenizer.encode(render_query(item.query, rendering)).ids for item in load.requests]
+    command = [
+        str(environment.python),
+        "-I",
+        str(Path(__file__).with_name("encoder_alone.py")),
+        str(export / contract.graphs["query_encoder"].file),
+        str(contract.target.threads["query_encoder"].intra_op),
+    ]
+    done = subprocess.run(
+        command, input=json.dumps(ids), capture_output=True, text=True, check=True
+    )
+    taken: list[float] = json.loads(done.stdout)
+    return taken
+
+
+def send(environment: ServerEnvironment, repository: Path, load: Load, before: Load) -> LoadResult:
+    """Start a server, send one load unmeasured and the other measured."""
+    addresses = free_addresses()
+    with TritonServer(environment, repository, addresses=addresses):
+        return run_load(
+            environment,
+            addresses,
+            "relevance",
+            as_rows(load),
+            concurrency=1,
+            warmup=as_rows(before),
+        )
+
+
+def row(scenario: str, candidates: int, results: Sequence[LoadResult]) -> dict[str, Any]:
+    """Return the figures of some passes taken together."""
+    taken = np.concatenate([result.timings.latencies_ms for result in results])
+    steps = {}
+    for step in STEPS:
+        counters = [result.counters(step) for result in results]
+        answered = max(1, sum(item.success for item in counters))
+        steps[step] = {
+            "request_us": round(sum(item.request_us for item in counters) / answered, 1),
+            "infer_us": round(sum(item.compute_infer_us for item in counters) / answered, 1),
+            "cache_hit_rate": round(sum(item.cache_hits for item in counters) / answered, 4),
+        }
+    found = summary(taken)
+    return {
+        "scenario": scenario,
+        "candidates": candidates,
+        "requests": len(taken),
+        "p50_ms": found["p50"],
+        "p99_ms": found["p99"],
+        "rounds_p50_ms": [summary(result.timings.latencies_ms)["p50"] for result in results],
+        "steps": steps,
+    }
+
+
+def summary(taken: Any) -> dict[str, float]:
+    """Return median and 99th percentile of milliseconds."""
+    return {f"p{share}": round(float(np.percentile(taken, share)), 4) for share in (50, 99)}
+
+
+def plot(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return milliseconds against the number of candidates, as SVG."""
+    points = [item for item in rows if item["scenario"] == "candidates"]
+    with plot_style():
+        figure = Figure(figsize=(7.2, 3.6))
+        axes = figure.add_subplot()
+        counts = [item["candidates"] for item in points]
+        for number, share in enumerate(("p50", "p99")):
+            taken = [item[f"{share}_ms"] for item in points]
+            axes.plot(counts, taken, "o-", color=COLOURS[number], label=share)
+        axes.set_xlabel("candidates a request, query cached")
+        axes.set_ylabel("milliseconds")
+        axes.set_ylim(bottom=0)
+        axes.legend(frameon=False, labelcolor=INK)
+    return to_svg(figure)
+
+
+if __name__ == "__main__":
+    main()
