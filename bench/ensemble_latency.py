@@ -3,11 +3,11 @@
     .venv/bin/python bench/ensemble_latency.py artifacts/demo
 
 serves the work folder's repository and sends the log's distinct queries one at a time through the
-genuine perf_analyzer, gRPC on loopback: once with every query new, once with every query sent before.
-Between the passes the query encoder runs alone, in the server environment's ONNX Runtime, on the
-same queries. Rounds are interleaved, each pass has a freshly started server. Then the number of
-candidates goes from 1 to 5,000, queries cached. Writes ``bench/results/ensemble_latency-<device>``
-``.json`` and ``.svg``.
+genuine perf_analyzer, gRPC on loopback: once with every query new, once with every query sent
+before. Between the passes the query encoder runs alone, in the server environment's ONNX Runtime,
+on the same queries. Rounds are interleaved, each pass has a freshly started server. Then the number
+of candidates goes from 1 to 5,000, queries cached. Writes
+``bench/results/<name>_ensemble_latency-<device>.json`` and ``.svg``.
 """
 
 import argparse
@@ -41,10 +41,10 @@ from pintower.text.rendering import Rendering, render_query
 STEPS = ("tokenizer", "query_encoder", "pin_features", "scorer")
 CANDIDATES = (1, 20, 100, 500, 1_000, 2_000, 5_000)
 METHOD = (
-    "perf_analyzer, one request in flight, gRPC on loopback, on the machine that serves. miss: every "
-    "query new; hit: the same queries, all sent before. Each pass has a freshly started server. "
-    "encoder_ms: the query encoder alone in the server's ONNX Runtime, on the same queries, between "
-    "the passes. Medians over all requests of all rounds. Steps are the server's own counters."
+    "perf_analyzer, one request in flight, gRPC on loopback, on the machine that serves. miss: "
+    "every query new; hit: the same queries, all sent before. Each pass has a freshly started "
+    "server. encoder_ms: the query encoder alone in the server's ONNX Runtime, on the same queries, "
+    "between the passes. Medians over all requests of all rounds. Steps are the server's counters."
 )
 WARM_UP = 100
 
@@ -61,7 +61,7 @@ def main() -> None:
         result = measure(given.workdir, given.requests, given.rounds)
     except PintowerError as error:
         sys.exit(f"error: {error}")
-    name = f"ensemble_latency-{device_name(result['device'])}"
+    name = f"{result['name']}-{device_name(result['device'])}"
     write_json(given.out / f"{name}.json", result)
     (given.out / f"{name}.svg").write_text(plot(result["rows"]), "utf-8")
     json.dump(result["headline"], sys.stdout, indent=2)
@@ -90,7 +90,7 @@ def measure(workdir: Path, requests: int, rounds: int) -> dict[str, Any]:
         rows.append(row("candidates", count, [send(environment, repository, fewer, fewer)]))
     p50 = {item["scenario"]: item["p50_ms"] for item in rows}
     return {
-        "name": "ensemble_latency",
+        "name": f"{workdir.resolve().name}_ensemble_latency",
         "command": "python bench/ensemble_latency.py WORKDIR",
         "commit": commit(),
         "device": device(),
@@ -125,7 +125,7 @@ def encoder_alone(environment: ServerEnvironment, export: Path, load: Load) -> l
         str(contract.target.threads["query_encoder"].intra_op),
     ]
     done = subprocess.run(
-        command, input=json.dumps(ids), capture_output=True, text=True, check=True
+        command, input=json.dumps(ids), stdout=subprocess.PIPE, text=True, check=True
     )
     taken: list[float] = json.loads(done.stdout)
     return taken
