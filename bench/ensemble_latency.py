@@ -43,8 +43,9 @@ CANDIDATES = (1, 20, 100, 500, 1_000, 2_000, 5_000)
 METHOD = (
     "perf_analyzer, one request in flight, gRPC on loopback, on the machine that serves. miss: "
     "every query new; hit: the same queries, all sent before. Each pass has a freshly started "
-    "server. encoder_ms: the query encoder alone in the server's ONNX Runtime, on the same queries, "
-    "between the passes. Medians over all requests of all rounds. Steps are the server's counters."
+    "server. encoder_ms: the query encoder alone in the server's ONNX Runtime, on the same "
+    "queries, between the passes. Medians over all requests of all rounds. Steps are the server's "
+    "counters."
 )
 WARM_UP = 100
 
