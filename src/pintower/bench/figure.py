@@ -1,13 +1,15 @@
-"""The bench's plot."""
+"""The bench's plots."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
+from pintower.bench.cache_plan import CachePlan
 from pintower.figures import COLOURS, INK, plot_style, to_svg
 
-__all__ = ["latency_plot"]
+__all__ = ["cache_plot", "latency_plot"]
 
 
 def latency_plot(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -31,4 +33,25 @@ def latency_plot(rows: Sequence[Mapping[str, Any]]) -> str:
         axes.set_ylabel("latency, ms")
         axes.margins(y=0.25)  # room for the legend above the tallest bar
         axes.legend(frameon=False, ncols=len(percentiles), labelcolor=INK, loc="upper left")
+    return to_svg(figure)
+
+
+def cache_plot(plan: CachePlan) -> str:
+    """Return the hit rate against the cache's size as SVG, its limit dotted."""
+    with plot_style():
+        figure = Figure(figsize=(7.2, 3.2))
+        axes = figure.add_subplot()
+        sizes = [size / 2**20 for size in plan.sizes]
+        axes.plot(sizes, [100 * rate for rate in plan.hit_rates], "o-", color=COLOURS[0])
+        axes.axhline(100 * plan.limit, color=INK, linestyle=":", linewidth=1)
+        axes.annotate(
+            f"a cache that drops nothing: {plan.limit:.1%}", (0, 100 * plan.limit),
+            xycoords=("axes fraction", "data"), va="bottom", color=INK, fontsize=8,
+        )  # fmt: skip
+        axes.set_xscale("log", base=2)
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.set_xlabel("response cache, MiB")
+        axes.set_ylabel("query encoder's hits, %")
+        axes.set_ylim(bottom=0)
+        axes.margins(y=0.15)
     return to_svg(figure)

@@ -15,6 +15,7 @@ from typer.main import get_command
 
 from pintower import __version__
 from pintower.cli.build import build
+from pintower.cli.cache import plan_cache
 from pintower.cli.inspect import check, doctor
 from pintower.cli.output import fail, set_up_logging, stdout, take_interrupts
 from pintower.cli.plan import plan
@@ -54,7 +55,7 @@ def _options(
     """Turns a trained search-relevance student into a Triton release that can be trusted."""
 
 
-for command in (run, build, plan, serve, query, bench, check, doctor):
+for command in (run, build, plan, plan_cache, serve, query, bench, check, doctor):
     app.command()(command)
 app.add_typer(student, name="student")
 

@@ -1,7 +1,8 @@
 """Reads a Triton server's Prometheus counters, per model and version.
 
 The honest cache hit rate is hits over successful requests: simultaneous duplicates of a query are
-neither hit nor merged, and ``nv_inference_count`` leaves hits out.
+neither hit nor merged, and ``nv_inference_count`` leaves hits out. Warm-up requests count as
+answered, so a rate is taken between two scrapes, never since the start.
 """
 
 import re

@@ -1,0 +1,172 @@
+"""How large the response cache has to be: a log, or a trace of keys, through every size of it."""
+
+import lzma
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from pintower.contracts import Contract
+from pintower.errors import DatasetError, InputError
+from pintower.models.tokenization import open_tokenizer
+from pintower.serving.cache_model import CachedStep, entry_bytes, replay
+from pintower.text.rendering import Rendering, render_query
+
+__all__ = ["CachePlan", "logged_queries", "plan_cache", "trace_queries"]
+
+_ENCODER = "query_encoder"
+_SMALLEST = 1 << 16
+_WITHIN = 0.01
+
+
+@dataclass(frozen=True)
+class CachePlan:
+    """Hit rates of caches of several sizes.
+
+    Attributes:
+        requests: replayed.
+        distinct: queries among them.
+        bytes_a_query: mean size of a query's entries, tokenizer's and query encoder's.
+        limit: the query encoder's hit rate in a cache that never drops anything.
+        sizes: of the caches, bytes, ascending.
+        hit_rates: the query encoder's, one for each size.
+        enough: smallest of the sizes within a point of the limit.
+        wanted: the hit rate that was asked for.
+        wanted_size: smallest of the sizes that reaches it; None where even the limit is below.
+    """
+
+    requests: int
+    distinct: int
+    bytes_a_query: float
+    limit: float
+    sizes: tuple[int, ...]
+    hit_rates: tuple[float, ...]
+    enough: int
+    wanted: float
+    wanted_size: int | None
+
+
+def logged_queries(data: Path, requests: int | None = None) -> list[str]:
+    """Return the first queries of a data stage's log, in arrival order; None takes all.
+
+    Raises:
+        DatasetError: if there is none.
+    """
+    path = data / "query_log.parquet"
+    queries: list[str] = []
+    if path.is_file():
+        queries = pl.read_parquet(path, columns=["query"])["query"].to_list()[:requests]
+    if not queries:
+        raise DatasetError(
+            f"{data} holds no query log to replay. Add a query_log or impressions to the dataset "
+            "folder, or give --trace."
+        )
+    return queries
+
+
+def trace_queries(path: Path, words: Sequence[str], requests: int | None = None) -> list[str]:
+    """Return a trace of keys as queries: each key a text of its own, the same every time.
+
+    Args:
+        path: 64-bit big-endian keys, ``.xz`` or as they are.
+        words: queries of a log; they lend the texts their lengths.
+        requests: from the trace's start; None takes all.
+
+    Raises:
+        InputError: if the file is not such a trace.
+    """
+    count = -1 if requests is None else 8 * requests
+    try:
+        if path.suffix == ".xz":
+            with lzma.open(path) as file:
+                raw = file.read(count)
+        else:
+            with path.open("rb") as file:
+                raw = file.read(count)
+    except (OSError, lzma.LZMAError) as error:
+        raise InputError(f"The trace {path} cannot be read: {error}.") from error
+    if not raw or len(raw) % 8:
+        raise InputError(
+            f"The trace {path} holds {len(raw)} bytes; wanted are 64-bit big-endian keys."
+        )
+    distinct, place = np.unique(np.frombuffer(raw, dtype=">i8"), return_inverse=True)
+    texts = [f"{words[row % len(words)]} {row}" for row in range(len(distinct))]
+    return [texts[row] for row in place]
+
+
+def plan_cache(
+    queries: Sequence[str],
+    export: Path,
+    *,
+    wanted: float = 0.85,
+    sizes: Sequence[int] | None = None,
+) -> CachePlan:
+    """Replay queries, one at a time, through caches of every size.
+
+    Args:
+        queries: in arrival order.
+        export: folder of the export stage: contract, tokenizer and rendering.
+        wanted: a hit rate of the query encoder to find a size for.
+        sizes: of the caches, bytes, ascending; None doubles until everything fits.
+
+    Raises:
+        InputError: if the target's query encoder has no cache.
+    """
+    contract = Contract.load(export / "contract.json")
+    if contract.target.device_of(_ENCODER) != "cpu":
+        raise InputError(
+            f"Target {contract.target.name} runs the query encoder on a GPU, and Triton's cache "
+            "takes answers in CPU memory only: there is no cache to plan."
+        )
+    steps = _steps(queries, export, contract)
+    requests = [steps[query] for query in queries]
+    (unbounded,) = replay(requests, [None])
+    entries = {(step.model, step.key): step.size for pair in steps.values() for step in pair}
+    total = sum(entries.values())
+    chosen = tuple(sizes) if sizes is not None else tuple(_doubling(total))
+    rates = tuple(found.hit_rate(_ENCODER) for found in replay(requests, chosen))
+    limit = unbounded.hit_rate(_ENCODER)
+    return CachePlan(
+        requests=len(queries),
+        distinct=len(steps),
+        bytes_a_query=total / len(steps),
+        limit=limit,
+        sizes=chosen,
+        hit_rates=rates,
+        enough=_first(chosen, rates, limit - _WITHIN) or chosen[-1],
+        wanted=wanted,
+        wanted_size=_first(chosen, rates, wanted),
+    )
+
+
+def _steps(
+    queries: Sequence[str], export: Path, contract: Contract
+) -> dict[str, tuple[CachedStep, CachedStep]]:
+    """Return each distinct query's look-ups, tokenizer before query encoder."""
+    rendering = Rendering.load(export / "text.json")
+    tokenizer = open_tokenizer(export / "tokenizer.json", rendering.query_max_tokens)
+    encoder = contract.graphs[_ENCODER]
+    distinct = list(dict.fromkeys(queries))
+    rendered = [render_query(query, rendering) for query in distinct]
+    steps = {}
+    for query, encoding in zip(distinct, tokenizer.encode_batch_fast(rendered), strict=True):
+        axes = {"batch": 1, "length": max(1, len(encoding))}
+        steps[query] = (
+            CachedStep("tokenizer", query, entry_bytes(encoder.inputs, axes)),
+            CachedStep(_ENCODER, tuple(encoding.ids), entry_bytes(encoder.outputs, axes)),
+        )
+    return steps
+
+
+def _doubling(total: int) -> Iterator[int]:
+    size = _SMALLEST
+    while size < total:
+        yield size
+        size *= 2
+    yield size
+
+
+def _first(sizes: Sequence[int], rates: Sequence[float], least: float) -> int | None:
+    return next((size for size, rate in zip(sizes, rates, strict=True) if rate >= least), None)
