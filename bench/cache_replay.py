@@ -2,9 +2,9 @@
 
     .venv/bin/python bench/cache_replay.py artifacts/demo --trace scarab-recs.trace.xz
 
-sends the work folder's query log, and a trace of keys as distinct queries, one at a time through the
-genuine server's ``query_embedding`` by perf_analyzer, with caches of several sizes, and holds the
-query encoder's hits to what `pintower plan-cache` computes. Writes
+sends the work folder's query log, and a trace of keys as distinct queries, one at a time through
+the genuine server's ``query_embedding`` by perf_analyzer, with caches of several sizes, and holds
+the query encoder's hits to what `pintower plan-cache` computes. Writes
 ``bench/results/cache_replay-<device>.json`` and ``.svg``.
 """
 
@@ -37,8 +37,8 @@ METHOD = (
     "perf_analyzer, one request in flight, every request of the stream once, in order, to the "
     "ensemble query_embedding of a freshly started server for each size. hit_rate: the query "
     "encoder's cache hits over its answered requests. lru: the same stream through an LRU of the "
-    "same bytes. limit: through a cache that drops nothing. A trace's keys are distinct texts, made "
-    "of the log's queries and a number."
+    "same bytes. limit: through a cache that drops nothing. A trace's keys are distinct texts, "
+    "made of the log's queries and a number."
 )
 
 
@@ -161,8 +161,9 @@ def plot(result: Mapping[str, Any]) -> str:
                       label=f"{name}: LRU of the same bytes")  # fmt: skip
             axes.axhline(100 * found["limit"], color=colour, linestyle=":", linewidth=1)
             dots = [row for row in result["rows"] if row["stream"] == name]
-            axes.scatter([row["cache_mib"] for row in dots], [100 * row["hit_rate"] for row in dots],
-                         color=colour, label=f"{name}: served", zorder=3)  # fmt: skip
+            sizes, rates = zip(*((row["cache_mib"], row["hit_rate"]) for row in dots), strict=True)
+            served = [100 * rate for rate in rates]
+            axes.scatter(sizes, served, color=colour, label=f"{name}: served", zorder=3)
         axes.set_xscale("log", base=2)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.set_xlabel("response cache, MiB (dotted: a cache that drops nothing)")
