@@ -17,12 +17,12 @@ from sentence_transformers import SentenceTransformer
 
 from pintower.artifacts import read_json
 from pintower.bench.machine import commit, device, versions
+from pintower.client import Client
 from pintower.errors import PintowerError
 from pintower.models.layout import StudentLayout
 from pintower.models.pin_inputs import pin_texts
 from pintower.models.pretrained import pretrained_folder
 from pintower.serving.addresses import free_addresses
-from pintower.serving.client import RelevanceClient
 from pintower.serving.environment import ensure_environment
 from pintower.serving.server import TritonServer
 from pintower.snapshot import Snapshot
@@ -98,7 +98,7 @@ def through_triton(workdir: Path, queries: list[str], pin_ids: list[str]) -> NDA
     addresses = free_addresses()
     with (
         TritonServer(ensure_environment(), workdir / "models", addresses=addresses),
-        RelevanceClient(addresses.grpc_url) as client,
+        Client(addresses.grpc_url) as client,
     ):
         embedded = np.stack([client.embed(query) for query in queries])
     products: NDArray[np.float64] = np.einsum(

@@ -138,10 +138,10 @@ def test_a_served_ranking_equals_the_offline_student(place: Path) -> None:
 def test_an_encoder_as_it_is_is_served_and_reported_without_a_teacher(
     place: Path, tiny_backbone: Path
 ) -> None:
+    from pintower.client import Client
     from pintower.models.student import StudentLayout
     from pintower.models.untuned import untuned_embeddings
     from pintower.serving.addresses import free_addresses
-    from pintower.serving.client import RelevanceClient
     from pintower.serving.environment import ensure_environment
     from pintower.serving.server import TritonServer
 
@@ -161,7 +161,7 @@ def test_an_encoder_as_it_is_is_served_and_reported_without_a_teacher(
     addresses = free_addresses()
     with (
         TritonServer(ensure_environment(), work / "models", addresses=addresses),
-        RelevanceClient(addresses.grpc_url) as client,
+        Client(addresses.grpc_url) as client,
     ):
         served = np.stack([client.embed(query.title()) for query in queries])
     np.testing.assert_allclose(served, wanted, atol=1e-5)

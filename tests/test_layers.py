@@ -11,7 +11,7 @@ FOUNDATION = {
     "__init__", "accelerators", "artifacts", "assets", "config", "contracts", "errors", "gates",
     "progress", "recipes", "targets",
 }  # fmt: skip
-DOMAIN = {"data", "figures", "metrics", "models", "serving", "snapshot", "text"}
+DOMAIN = {"client", "data", "figures", "metrics", "models", "serving", "snapshot", "text"}
 STAGES = {
     "bench", "evaluation", "export", "labels", "pins", "release", "report", "repository",
     "student", "teacher",

@@ -9,9 +9,9 @@ import pytest
 
 from pintower.bench.cache_plan import logged_queries, plan_cache, trace_queries
 from pintower.bench.figure import cache_plot
+from pintower.client import Client
 from pintower.errors import DatasetError, InputError
 from pintower.serving.addresses import free_addresses
-from pintower.serving.client import RelevanceClient
 from pintower.serving.environment import ensure_environment
 from pintower.serving.metrics import scrape_metrics, subtract_metrics
 from pintower.serving.server import TritonServer
@@ -77,14 +77,14 @@ def test_a_dataset_without_a_log_is_refused(tmp_path: Path) -> None:
 def test_the_server_hits_as_often_as_was_planned(
     queries: list[str], stage_folders: dict[str, Path], built: Path
 ) -> None:
-    size = 1 << 16
+    size = 1 << 14
     export = stage_folders["export"]
     (planned,) = plan_cache(queries, export, sizes=[size]).hit_rates
     with (
         TritonServer(
             ensure_environment(), built, addresses=free_addresses(), cache_bytes=size
         ) as server,
-        RelevanceClient(server.addresses.grpc_url) as client,
+        Client(server.addresses.grpc_url) as client,
     ):
         before = scrape_metrics(server.addresses.metrics_url)  # warm-ups count as answered
         for query in queries:

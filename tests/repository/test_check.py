@@ -178,10 +178,10 @@ def test_a_changed_config_is_found_by_cause_and_by_checksum(
             "relevance: step ranker is no model of this repository",
         ),
         (
-            "query_embedding",
-            'output_map {\n      key: "ATTENTION_MASK"\n      value: "ATTENTION_MASK"\n    }\n',
-            "",
-            "tokenizer: ensembles ask this cached step for different outputs",
+            "relevance",
+            'key: "TEXT"\n      value: "TEXT"\n    }\n    output_map {\n      key: "MATCH',
+            'key: "TEXT"\n      value: "QUERY"\n    }\n    output_map {\n      key: "MATCH',
+            "relevance: QUERY enters tokenizer and pin_features",
         ),
     ],
 )
@@ -191,6 +191,16 @@ def test_a_broken_edge_of_an_ensemble_is_found(
     replace(repository / model / "config.pbtxt", old, new)
     findings = check(repository)
     assert any(reason in finding for finding in findings), findings
+
+
+def test_a_cached_tokenizer_is_found_and_what_ensembles_ask_of_it(repository: Path) -> None:
+    """A client's malformed text fails in it, and Triton would cache the error."""
+    path = repository / "tokenizer" / "config.pbtxt"
+    path.write_text(path.read_text("utf-8") + "response_cache {\n  enable: true\n}\n", "utf-8")
+    findings = check(repository)
+    assert "tokenizer: response_cache is on, expected off" in findings
+    asked = "tokenizer: ensembles ask this cached step for different outputs"
+    assert any(finding.startswith(asked) for finding in findings), findings
 
 
 def test_missing_changed_and_extra_files_are_found(repository: Path) -> None:
@@ -245,12 +255,6 @@ def test_a_changed_text_package_is_found(repository: Path) -> None:
     findings = check(repository)
     assert any(line.startswith("pin_features: its text package has") for line in findings)
     assert not any(line.startswith("tokenizer: its text package") for line in findings)
-
-
-def test_a_rendering_that_differs_between_the_models_is_found(repository: Path) -> None:
-    path = repository / "pin_features" / "1" / "text.json"
-    edit_json(path, lambda value: value.update(lowercase=False))
-    assert "text.json differs between tokenizer and pin_features" in check(repository)
 
 
 @pytest.mark.parametrize("key", ["space_id", "models", "golden", "files", "snapshot"])

@@ -14,10 +14,19 @@ from hypothesis import strategies as st
 
 from pintower.models.probes import PROBES
 from pintower.repository.pbtxt import read_config
+from pintower.text.rendering import Rendering, normalize_query
 
 
 class ModelError(Exception):
     """Stands for Triton's own."""
+
+
+class FakeRequest(dict[str, np.ndarray]):
+    """Inputs by name; asks for every output."""
+
+    def requested_output_names(self) -> list[str]:
+        """As Triton's."""
+        return ["INPUT_IDS", "ATTENTION_MASK", "TEXT", "PIN_EMBEDDINGS", "MATCH_FEATURES"]
 
 
 class FakeTensor:
@@ -69,7 +78,7 @@ def load(repository: Path, model: str, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def ask(instance: Any, **inputs: np.ndarray) -> dict[str, np.ndarray]:
-    (tensors,) = instance.execute([inputs])
+    (tensors,) = instance.execute([FakeRequest(inputs)])
     return {tensor.name: tensor.array for tensor in tensors}
 
 
@@ -95,6 +104,9 @@ def test_any_bytes_give_ids_within_the_limit(tokenizer: Any, raw: bytes) -> None
     assert answer["INPUT_IDS"].dtype == answer["ATTENTION_MASK"].dtype == np.int64
     assert 1 <= answer["INPUT_IDS"].shape[1] <= 16
     assert (answer["ATTENTION_MASK"] == 1).all()
+    assert answer["TEXT"].shape == (1, 1)
+    told = answer["TEXT"][0, 0].decode()
+    assert told == normalize_query(raw.decode("utf-8", "replace"), Rendering())
 
 
 def test_ten_megabytes_are_a_query(tokenizer: Any) -> None:
@@ -116,7 +128,7 @@ def test_unknown_ids_give_nan_rows_and_repeats_the_same_rows(
 ) -> None:
     model = load(built, "pin_features", monkeypatch)
     ids = np.array([b"pin-001", b"\xff", b"pin-001", b""], dtype=object)
-    answer = ask(model, QUERY=texts(b"red shoes"), PIN_IDS=ids)
+    answer = ask(model, TEXT=texts(b"red shoes"), PIN_IDS=ids)
     assert answer["PIN_EMBEDDINGS"].shape == (4, 16)
     for array in answer.values():
         assert array.dtype == np.float32
@@ -126,12 +138,12 @@ def test_unknown_ids_give_nan_rows_and_repeats_the_same_rows(
 
 
 def test_match_features_see_the_normal_form_of_the_query(
-    built: Path, monkeypatch: pytest.MonkeyPatch
+    built: Path, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = load(built, "pin_features", monkeypatch)
     ids = np.array([b"pin-000"], dtype=object)
     plain, odd = (
-        ask(model, QUERY=texts(query), PIN_IDS=ids)["MATCH_FEATURES"]
+        ask(model, TEXT=ask(tokenizer, QUERY=texts(query))["TEXT"], PIN_IDS=ids)["MATCH_FEATURES"]
         for query in (b"red shoes", "  ＲＥＤ\tShoes\n".encode())
     )
     assert (plain == odd).all()

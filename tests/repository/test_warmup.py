@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from tritonclient.utils import deserialize_bytes_tensor
 
+from pintower.client import Client
 from pintower.errors import RepositoryError
 from pintower.repository.layout import RepositoryLayout
 from pintower.repository.offline import OfflineRelease
 from pintower.repository.pbtxt import format_config, read_config
 from pintower.repository.warmup import make_warmups
 from pintower.serving.addresses import free_addresses
-from pintower.serving.client import RelevanceClient
 from pintower.serving.environment import ensure_environment
 from pintower.serving.metrics import scrape_metrics
 from pintower.serving.server import TritonServer
@@ -79,7 +79,7 @@ def test_server_warms_up_and_its_cache_stays_empty(repository: Path, tmp_path: P
             ensure_environment(), repository, addresses=free_addresses(), cache_bytes=1 << 22,
             log_file=log,
         ) as server,
-        RelevanceClient(server.addresses.grpc_url) as client,
+        Client(server.addresses.grpc_url) as client,
     ):  # fmt: skip
         before = scrape_metrics(server.addresses.metrics_url)
         scores = client.rank(query, pin_ids)

@@ -4,7 +4,7 @@ The snapshot is memory-mapped, so instances share it. An id that it does not hol
 which the scorer answers with VALID = false; no request is answered with an error. The library's own
 text package and snapshot reader are copied into the version folder:
 
-    model.py  text.json  snapshot/  pintower/text/  pintower/snapshot.py
+    model.py  snapshot/  pintower/text/  pintower/snapshot.py
 """
 
 import json
@@ -20,7 +20,7 @@ sys.dont_write_bytecode = True  # a release's files are immutable
 sys.path.insert(0, str(VERSION_FOLDER))
 
 from pintower.snapshot import Snapshot  # noqa: E402
-from pintower.text.rendering import Rendering, decode, normalize_query  # noqa: E402
+from pintower.text.rendering import decode  # noqa: E402
 
 
 class TritonPythonModel:
@@ -34,7 +34,6 @@ class TritonPythonModel:
                 release's, cannot be read, or its rows have another width than is configured.
         """
         config = json.loads(args["model_config"])
-        self._rendering = Rendering.load(VERSION_FOLDER / "text.json")
         try:
             self._snapshot = Snapshot.open(VERSION_FOLDER / "snapshot")
         except (OSError, ValueError, KeyError) as error:
@@ -58,16 +57,15 @@ class TritonPythonModel:
     def execute(self, requests: Sequence[Any]) -> list[Any]:
         """Answer each request.
 
-        QUERY BYTES [1, 1] and PIN_IDS BYTES [N] to PIN_EMBEDDINGS FP32 [N, D] and MATCH_FEATURES
-        FP32 [N, F].
+        TEXT BYTES [1, 1], a query's normal form, and PIN_IDS BYTES [N] to PIN_EMBEDDINGS FP32
+        [N, D] and MATCH_FEATURES FP32 [N, F].
         """
         return [self._answer(request) for request in requests]
 
     def _answer(self, request: Any) -> Any:
-        query = pb_utils.get_input_tensor_by_name(request, "QUERY").as_numpy().reshape(-1)[0]
+        text = pb_utils.get_input_tensor_by_name(request, "TEXT").as_numpy().reshape(-1)[0]
         pin_ids = pb_utils.get_input_tensor_by_name(request, "PIN_IDS").as_numpy()
-        text = normalize_query(decode(query), self._rendering)
-        embeddings, matches = self._snapshot.features(text, pin_ids.tolist())
+        embeddings, matches = self._snapshot.features(decode(text), pin_ids.tolist())
         return pb_utils.InferenceResponse(
             [
                 pb_utils.Tensor("PIN_EMBEDDINGS", embeddings),

@@ -28,7 +28,7 @@ class CachePlan:
     Attributes:
         requests: replayed.
         distinct: queries among them.
-        bytes_a_query: mean size of a query's entries, tokenizer's and query encoder's.
+        bytes_a_query: mean size of a query's entry.
         limit: the query encoder's hit rate in a cache that never drops anything.
         sizes: of the caches, bytes, ascending.
         hit_rates: the query encoder's, one for each size.
@@ -123,7 +123,7 @@ def plan_cache(
     steps = _steps(queries, export, contract)
     requests = [steps[query] for query in queries]
     (unbounded,) = replay(requests, [None])
-    entries = {(step.model, step.key): step.size for pair in steps.values() for step in pair}
+    entries = {step.key: step.size for (step,) in steps.values()}
     total = sum(entries.values())
     chosen = tuple(sizes) if sizes is not None else tuple(_doubling(total))
     rates = tuple(found.hit_rate(_ENCODER) for found in replay(requests, chosen))
@@ -131,7 +131,7 @@ def plan_cache(
     return CachePlan(
         requests=len(queries),
         distinct=len(steps),
-        bytes_a_query=total / len(steps),
+        bytes_a_query=total / len(entries),
         limit=limit,
         sizes=chosen,
         hit_rates=rates,
@@ -143,8 +143,8 @@ def plan_cache(
 
 def _steps(
     queries: Sequence[str], export: Path, contract: Contract
-) -> dict[str, tuple[CachedStep, CachedStep]]:
-    """Return each distinct query's look-ups, tokenizer before query encoder."""
+) -> dict[str, tuple[CachedStep]]:
+    """Return each distinct query's look-up: queries of the same token ids share an entry."""
     rendering = Rendering.load(export / "text.json")
     tokenizer = open_tokenizer(export / "tokenizer.json", rendering.query_max_tokens)
     encoder = contract.graphs[_ENCODER]
@@ -152,11 +152,8 @@ def _steps(
     rendered = [render_query(query, rendering) for query in distinct]
     steps = {}
     for query, encoding in zip(distinct, tokenizer.encode_batch_fast(rendered), strict=True):
-        axes = {"batch": 1, "length": max(1, len(encoding))}
-        steps[query] = (
-            CachedStep("tokenizer", query, entry_bytes(encoder.inputs, axes)),
-            CachedStep(_ENCODER, tuple(encoding.ids), entry_bytes(encoder.outputs, axes)),
-        )
+        size = entry_bytes(encoder.outputs, {"batch": 1})
+        steps[query] = (CachedStep(_ENCODER, tuple(encoding.ids), size),)
     return steps
 
 

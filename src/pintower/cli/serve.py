@@ -12,12 +12,12 @@ from rich.table import Table
 
 from pintower.artifacts import read_json, read_manifest
 from pintower.cli.output import print_json, stdout, take_interrupts
+from pintower.client import Client
 from pintower.config import BenchConfig, Recipe
 from pintower.errors import GateFailed, InputError, RepositoryError, SetupError
 from pintower.models.scores import Scores
 from pintower.pipeline import run_stages
 from pintower.serving.addresses import Addresses, free_addresses
-from pintower.serving.client import RelevanceClient
 from pintower.serving.environment import ensure_environment
 from pintower.serving.server import TritonServer
 from pintower.serving.state import read_state
@@ -83,7 +83,7 @@ def query(
     pin_ids = index.search(text, candidates)
     if start and url:
         raise InputError("--start and --url exclude each other: give one of them.")
-    with _served(workdir, url, start) as address, RelevanceClient(address) as client:
+    with _served(workdir, url, start) as address, Client(address) as client:
         scores = client.rank(text, pin_ids)
     if pin_ids and not scores.valid.any():
         raise RepositoryError(

@@ -8,7 +8,11 @@ from pintower.report.names import step_name
 
 __all__ = ["Span", "spans"]
 
-_AFTER = {"query_encoder": ("tokenizer",), "scorer": ("query_encoder", "pin_features")}
+_AFTER = {
+    "query_encoder": ("tokenizer",),
+    "pin_features": ("tokenizer",),
+    "scorer": ("query_encoder", "pin_features"),
+}
 """Steps that a step of the ensemble waits for; those not listed start with the request."""
 
 

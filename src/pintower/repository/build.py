@@ -43,8 +43,9 @@ def build_models(
         source = parts.graphs / parts.contract.graphs[name].file
         shutil.copyfile(source, layout.graph(name, version))
     for name in PYTHON_MODELS:
-        _write_python_model(name, layout.version(name, version), parts.rendering)
+        _write_python_model(name, layout.version(name, version))
     shutil.copyfile(parts.tokenizer, layout.version("tokenizer", version) / "tokenizer.json")
+    shutil.copyfile(parts.rendering, layout.version("tokenizer", version) / "text.json")
     reader = Path(pintower.snapshot.__file__)
     package = layout.version("pin_features", version) / "pintower"
     shutil.copyfile(reader, package / reader.name)
@@ -55,10 +56,9 @@ def build_models(
     parts.contract.save(layout.contract)
 
 
-def _write_python_model(name: str, folder: Path, rendering: Path) -> None:
-    """Write ``model.py``, ``text.json`` and the library's text package."""
+def _write_python_model(name: str, folder: Path) -> None:
+    """Write ``model.py`` and the library's text package."""
     shutil.copyfile(asset("triton_models", name, "model.py"), folder / "model.py")
-    shutil.copyfile(rendering, folder / "text.json")
     text = folder / "pintower" / "text"
     text.mkdir(parents=True)
     (folder / "pintower" / "__init__.py").write_text("", "utf-8")

@@ -154,8 +154,7 @@ def _space_findings(
 
 
 def _text_findings(layout: RepositoryLayout, release: Release) -> Iterator[str]:
-    """Compare the text package and rendering of the models that carry them."""
-    renderings = {}
+    """Compare the text package of the models that carry it."""
     for name in PYTHON_MODELS:
         if name not in release.models:
             continue
@@ -166,10 +165,6 @@ def _text_findings(layout: RepositoryLayout, release: Release) -> Iterator[str]:
                 f"{name}: its text package has checksum {found}, release.json says "
                 f"{release.text_package}"
             )
-        rendering = folder / "text.json"
-        renderings[name] = rendering.read_bytes() if rendering.is_file() else None
-    if len(set(renderings.values())) > 1:
-        yield f"text.json differs between {' and '.join(renderings)}"
 
 
 def _gate_findings(layout: RepositoryLayout) -> Iterator[str]:

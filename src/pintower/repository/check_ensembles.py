@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tritonclient.grpc.model_config_pb2 import ModelConfig
+from tritonclient.grpc.model_config_pb2 import TYPE_STRING, ModelConfig
 
 from pintower.repository.check_configs import shape_text, type_name
 from pintower.repository.layout import RepositoryLayout
@@ -52,6 +52,7 @@ def ensemble_findings(
                 yield f"{name}: output {tensor} is made by no step"
             else:
                 yield from _edge(name, flowing[tensor], wanted)
+        yield from _client_texts(name, config)
     yield from _shared_steps(ensembles, configs)
 
 
@@ -120,6 +121,25 @@ def _edge(ensemble: str, source: _Tensor, sink: _Tensor) -> Iterator[str]:
             f"{ensemble}: {source.owner} has shape {shape_text(source.shape)}, {sink.owner} has "
             f"{shape_text(sink.shape)}"
         )
+
+
+def _client_texts(ensemble: str, config: ModelConfig) -> Iterator[str]:
+    """Check that a client's text enters at one step.
+
+    Malformed text (a length beyond the end) fails where it enters. Two steps that fail at once
+    leave Triton 24.10 answering nothing any more.
+    """
+    for tensor in config.input:
+        steps = [
+            step.model_name
+            for step in config.ensemble_scheduling.step
+            if tensor.name in step.input_map.values()
+        ]
+        if tensor.data_type == TYPE_STRING and len(steps) > 1:
+            yield (
+                f"{ensemble}: {tensor.name} enters {' and '.join(steps)}; a malformed one would "
+                "fail in both at once and hang the server"
+            )
 
 
 def _shared_steps(

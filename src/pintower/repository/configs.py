@@ -32,9 +32,11 @@ DATA_TYPES: dict[DType, str] = {
 }
 """A contract's dtypes, as ``config.pbtxt`` calls them."""
 
-CACHED = ("tokenizer", "query_encoder")
-"""Models with a response cache: those whose answer depends on the query alone and never fails. On a
-GPU none has: Triton's cache takes tensors in CPU memory only, and would log an error a request."""
+CACHED = ("query_encoder",)
+"""Models with a response cache: those whose answer depends on the query alone and that an ensemble
+never lets fail. Triton caches errors, and on the second one inside an ensemble the server (24.10)
+crashes: the tokenizer has none, because a client's malformed text fails before its code is reached.
+On a GPU none has: the cache takes tensors in CPU memory only, and would log an error a request."""
 
 
 def model_configs(contract: Contract, version: int) -> dict[str, ModelConfig]:

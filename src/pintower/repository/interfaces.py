@@ -1,8 +1,11 @@
 """What every Triton model of a release takes and gives, derived from the contract.
 
     tokenizer ─▶ query_encoder ─▶ scorer      relevance, relevance_from_embeddings
-    pin_features ───────────────────┘          relevance
+        └──────▶ pin_features ──────┘          relevance
     tokenizer ─▶ query_encoder                 query_embedding
+
+A client's query enters at one step alone. Where two steps of an ensemble take it and it is
+malformed, both fail at once, and Triton 24.10 answers no request of any model from then on.
 
 The graphs' tensors are the contract's own; what python steps and ensembles take and give is either
 one of those or one of the two texts that enter from outside.
@@ -19,6 +22,8 @@ PYTHON_MODELS = ("tokenizer", "pin_features")
 SERVED_GRAPHS = ("query_encoder", "scorer")
 
 QUERY = Tensor(name="QUERY", dtype="BYTES", shape=("batch", 1))
+TEXT = Tensor(name="TEXT", dtype="BYTES", shape=("batch", 1))
+"""The query in its normal form."""
 PIN_IDS = Tensor(name="PIN_IDS", dtype="BYTES", shape=("pins",))
 
 
@@ -62,6 +67,7 @@ _TOKENIZE = Step(
     {"QUERY": "QUERY"},
     {"INPUT_IDS": "INPUT_IDS", "ATTENTION_MASK": "ATTENTION_MASK"},
 )
+_TOKENIZE_AND_TELL = Step("tokenizer", _TOKENIZE.inputs, {**_TOKENIZE.outputs, "TEXT": "TEXT"})
 _ENCODE = Step(
     "query_encoder",
     {"INPUT_IDS": "INPUT_IDS", "ATTENTION_MASK": "ATTENTION_MASK"},
@@ -69,7 +75,7 @@ _ENCODE = Step(
 )
 _LOOK_UP = Step(
     "pin_features",
-    {"QUERY": "QUERY", "PIN_IDS": "PIN_IDS"},
+    {"TEXT": "TEXT", "PIN_IDS": "PIN_IDS"},
     {"PIN_EMBEDDINGS": "PIN_EMBEDDINGS", "MATCH_FEATURES": "MATCH_FEATURES"},
 )
 _SCORE = Step(
@@ -83,7 +89,7 @@ _SCORE = Step(
 )
 
 ENSEMBLES: Mapping[str, tuple[Step, ...]] = {
-    "relevance": (_TOKENIZE, _ENCODE, _LOOK_UP, _SCORE),
+    "relevance": (_TOKENIZE_AND_TELL, _ENCODE, _LOOK_UP, _SCORE),
     "relevance_from_embeddings": (_TOKENIZE, _ENCODE, _SCORE),
     "query_embedding": (_TOKENIZE, _ENCODE),
 }
@@ -97,9 +103,9 @@ def interfaces(contract: Contract) -> dict[str, Interface]:
     pins = (of_scorer["PIN_EMBEDDINGS"], of_scorer["MATCH_FEATURES"])
     query = _at(QUERY, {"batch": 1})
     return {
-        "tokenizer": Interface((QUERY,), encoder.inputs),
+        "tokenizer": Interface((QUERY,), (*encoder.inputs, TEXT)),
         "query_encoder": Interface(encoder.inputs, encoder.outputs),
-        "pin_features": Interface((query, PIN_IDS), pins),
+        "pin_features": Interface((_at(TEXT, {"batch": 1}), PIN_IDS), pins),
         "scorer": Interface(scorer.inputs, scorer.outputs),
         "relevance": Interface((query, PIN_IDS), scorer.outputs),
         "relevance_from_embeddings": Interface((query, *pins), scorer.outputs),

@@ -17,6 +17,7 @@ from tritonclient.utils import serialize_byte_tensor
 
 from pintower.repository.offline import OfflineRelease
 from pintower.repository.wire import texts
+from pintower.text.rendering import normalize_query
 
 __all__ = ["WARMUP_FOLDER", "Warmup", "make_warmups", "write_warmups"]
 
@@ -60,6 +61,7 @@ def make_warmups(
         lengths.setdefault(len(offline.token_ids(query)), query)
     chosen = dict(sorted(lengths.items()))
     query = raw[0]
+    told = normalize_query(queries[0], offline.rendering).encode()
     pins = [
         [bytes(pin_id) for pin_id in offline.snapshot.ids[:count]]
         for count in sorted({min(count, len(offline.snapshot.ids)) for count in _CANDIDATES})
@@ -77,7 +79,7 @@ def make_warmups(
             Warmup(
                 f"pins-{len(pin_ids)}",
                 1,
-                {"QUERY": texts(query, shape=(1, 1)), "PIN_IDS": texts(*pin_ids)},
+                {"TEXT": texts(told, shape=(1, 1)), "PIN_IDS": texts(*pin_ids)},
             )
             for pin_ids in pins
         ],

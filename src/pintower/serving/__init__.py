@@ -1,1 +1,1 @@
-"""The local Triton server, its environment, its client and its load generator."""
+"""The local Triton server, its environment and its load generator."""

@@ -1,0 +1,105 @@
+"""What goes to a release's ensembles and what comes back, the same for both clients."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tritonclient.grpc as triton
+from numpy.typing import NDArray
+from tritonclient.utils import InferenceServerException
+
+from pintower.errors import PintowerError, RepositoryError, SetupError
+from pintower.models.scores import Scores
+
+__all__ = [
+    "EMBEDDING",
+    "SCORES",
+    "can_retry",
+    "explain",
+    "no_scores",
+    "query_input",
+    "rank_inputs",
+    "read_outputs",
+]
+
+SCORES = ("PROBABILITIES", "SCORE", "VALID")
+EMBEDDING = ("EMBEDDING",)
+
+_LEVELS = 5
+
+
+def rank_inputs(query: str, pin_ids: Sequence[str]) -> list[triton.InferInput]:
+    """Return the inputs of ``relevance``."""
+    return [*query_input(query), _text("PIN_IDS", pin_ids, (len(pin_ids),))]
+
+
+def query_input(query: str) -> list[triton.InferInput]:
+    """Return the input of ``query_embedding``."""
+    return [_text("QUERY", [query], (1, 1))]
+
+
+def no_scores() -> Scores:
+    """Return the answer for no pins."""
+    return Scores(
+        np.empty((0, _LEVELS), np.float32), np.empty(0, np.float32), np.empty(0, np.bool_)
+    )
+
+
+def read_outputs(
+    result: triton.InferResult, model: str, names: Sequence[str]
+) -> list[NDArray[Any]]:
+    """Return an answer's tensors.
+
+    Raises:
+        PintowerError: if one is missing: Triton answers a request whose error it has cached with
+            nothing, and calls it a success.
+    """
+    arrays = [result.as_numpy(name) for name in names]
+    if missing := [name for name, array in zip(names, arrays, strict=True) if array is None]:
+        raise PintowerError(
+            f"'{model}' answered without {', '.join(missing)}: the server has an earlier error of "
+            "this request in its cache. Look at its log, and start it anew."
+        )
+    return arrays
+
+
+def can_retry(error: InferenceServerException) -> bool:
+    """Return whether a request never reached a model, so that sending it again is safe.
+
+    An error that a model answered with may be in the cache; the same request would then be called a
+    success. A deadline leaves open whether it was.
+    """
+    return str(error.status()) == "StatusCode.UNAVAILABLE" and not _names_model(error)
+
+
+def explain(error: InferenceServerException, model: str, url: str, timeout: float) -> PintowerError:
+    """Return the error a user can act on."""
+    status, reason = str(error.status()), str(error.message())
+    if can_retry(error):
+        return SetupError(
+            f"No Triton server answers at {url}; start one with `pintower serve ...`."
+        )
+    if status == "StatusCode.DEADLINE_EXCEEDED":
+        return PintowerError(
+            f"The Triton server at {url} did not answer '{model}' within {timeout:g} s. Give it "
+            "more time, or look at its log."
+        )
+    if status in ("StatusCode.NOT_FOUND", "StatusCode.UNAVAILABLE"):
+        return RepositoryError(
+            f"The Triton server at {url} does not serve '{model}': {reason}. Is it serving a "
+            "repository that pintower built?"
+        )
+    return PintowerError(f"'{model}' at {url} answered with an error: {reason}")
+
+
+def _names_model(error: InferenceServerException) -> bool:
+    """Return whether the server itself answered, of a model that is not ready."""
+    return "Request for" in str(error.message())
+
+
+def _text(name: str, texts: Sequence[str], shape: tuple[int, ...]) -> triton.InferInput:
+    """Return a BYTES input; lone surrogates become "?", which UTF-8 could not carry."""
+    tensor = triton.InferInput(name, shape, "BYTES")
+    encoded = [text.encode("utf-8", errors="replace") for text in texts]
+    tensor.set_data_from_numpy(np.array(encoded, dtype=np.object_).reshape(shape))
+    return tensor
