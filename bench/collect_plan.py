@@ -1,0 +1,66 @@
+"""Keep what `pintower plan` measured: the figures and the plot.
+
+    .venv/bin/python bench/collect_plan.py artifacts/plan movies
+
+writes ``bench/results/plan_<name>-<device>.json`` and ``.svg`` from the plan's folder.
+"""
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+
+from collect import RESULTS, device_name
+
+from pintower.artifacts import read_json, write_json
+from pintower.errors import PintowerError
+
+METHOD = (
+    "Every student for every target; batch 1, one thread, the same real queries through every "
+    "graph, one graph after the other, round after round; loss of nDCG@20 against the first "
+    "student in torch fp32 on judged queries, intervals by resampling queries."
+)
+
+
+def main() -> None:
+    """Write the result and the plot."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("plan", type=Path, help="folder that `pintower plan` wrote")
+    parser.add_argument("name", help="of the run whose student was planned for")
+    given = parser.parse_args()
+    try:
+        collect(given.plan, given.name)
+    except PintowerError as error:
+        sys.exit(f"error: {error}")
+
+
+def collect(folder: Path, name: str) -> None:
+    """Write both files of a plan.
+
+    Raises:
+        InputError: if the folder holds no plan.
+    """
+    made = read_json(folder / "plan.json")
+    chosen = None if made["chosen"] is None else made["rows"][made["chosen"]]
+    first = max(made["rows"], key=lambda row: row["latency"]["p50_ms"])
+    headline = {"slowest_p50_ms": first["latency"]["p50_ms"]}
+    if chosen is not None:
+        headline |= {
+            "chosen_p50_ms": chosen["latency"]["p50_ms"],
+            "chosen_ndcg_loss_rel": chosen["ndcg_loss"],
+            "chosen_layers": chosen["layers"],
+        }
+    result = {
+        **made,
+        "name": f"plan_{name}",
+        "command": "pintower plan STUDENT ... --dataset DATA --out DIR",
+        "method": METHOD,
+        "headline": headline,
+    }
+    stem = RESULTS / f"plan_{name}-{device_name(made['device'])}"
+    write_json(stem.with_name(f"{stem.name}.json"), result)
+    shutil.copyfile(folder / "plan.svg", stem.with_name(f"{stem.name}.svg"))
+
+
+if __name__ == "__main__":
+    main()
