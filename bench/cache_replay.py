@@ -73,10 +73,10 @@ def measure(workdir: Path, trace: Path | None, requests: int) -> dict[str, Any]:
     if trace is not None:
         streams["trace"] = trace_queries(trace, list(dict.fromkeys(log)), requests)
     planned = {
-        name: plan_cache(queries, workdir / "export", sizes=SIZES)
+        name: plan_cache(queries, workdir / "models", sizes=SIZES)
         for name, queries in streams.items()
     }
-    curves = {name: plan_cache(queries, workdir / "export") for name, queries in streams.items()}
+    curves = {name: plan_cache(queries, workdir / "models") for name, queries in streams.items()}
     rows = []
     for name, place in track(
         [(name, place) for name in streams for place in range(len(SIZES))],

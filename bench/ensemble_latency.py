@@ -14,6 +14,7 @@ import argparse
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from matplotlib.figure import Figure
 from pintower.artifacts import read_json, write_json
 from pintower.bench.load import Load, as_rows, unique_load, warmup_load
 from pintower.bench.machine import commit, device, versions
+from pintower.client import Client
 from pintower.contracts import Contract
 from pintower.errors import PintowerError
 from pintower.figures import COLOURS, INK, plot_style, to_svg
@@ -45,7 +47,8 @@ METHOD = (
     "every query new; hit: the same queries, all sent before. Each pass has a freshly started "
     "server. encoder_ms: the query encoder alone in the server's ONNX Runtime, on the same "
     "queries, between the passes. Medians over all requests of all rounds. Steps are the server's "
-    "counters."
+    "counters. first_request: a new query over a connection that stands, right after the server is "
+    "ready, against the median of later ones, Python client."
 )
 WARM_UP = 100
 
@@ -86,6 +89,7 @@ def measure(workdir: Path, requests: int, rounds: int) -> dict[str, Any]:
         for kind, before in (("miss", warmup), ("hit", load)):
             passes[kind].append(send(environment, repository, load, before))
     rows = [row(kind, 100, found) for kind, found in passes.items()]
+    first = [first_request(environment, repository, load) for _ in range(rounds)]
     for count in track(CANDIDATES, "measuring candidates", unit="numbers of candidates"):
         fewer = unique_load(workdir / "data", workdir / "pins", max(100, requests // 2), count)
         rows.append(row("candidates", count, [send(environment, repository, fewer, fewer)]))
@@ -102,12 +106,14 @@ def measure(workdir: Path, requests: int, rounds: int) -> dict[str, Any]:
         "method": METHOD,
         "queries": len(load.requests),
         "encoder_ms": summary(alone),
+        "first_request": first,
         "rows": rows,
         "headline": {
             "hit_p50_ms": p50["hit"],
             "miss_p50_ms": p50["miss"],
             "encoder_p50_ms": summary(alone)["p50"],
             "miss_minus_encoder_ms": round(p50["miss"] - summary(alone)["p50"], 3),
+            "first_over_steady": round(float(np.median([item["ratio"] for item in first])), 3),
         },
     }
 
@@ -144,6 +150,27 @@ def send(environment: ServerEnvironment, repository: Path, load: Load, before: L
             concurrency=1,
             warmup=as_rows(before),
         )
+
+
+def first_request(environment: ServerEnvironment, repository: Path, load: Load) -> dict[str, float]:
+    """Start a server, connect, and time its first request and those of other queries after it."""
+    addresses = free_addresses()
+    taken = []
+    with (
+        TritonServer(environment, repository, addresses=addresses),
+        Client(addresses.grpc_url) as client,
+    ):
+        client.ready()  # connects
+        for item in load.requests:
+            begin = time.perf_counter()
+            client.rank(item.query, item.pin_ids)
+            taken.append(1e3 * (time.perf_counter() - begin))
+    steady = float(np.median(taken[len(taken) // 4 :]))
+    return {
+        "first_ms": round(taken[0], 3),
+        "steady_p50_ms": round(steady, 3),
+        "ratio": round(taken[0] / steady, 3),
+    }
 
 
 def row(scenario: str, candidates: int, results: Sequence[LoadResult]) -> dict[str, Any]:

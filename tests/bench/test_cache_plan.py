@@ -25,8 +25,8 @@ def queries() -> list[str]:
     return [texts[row % len(texts)] for row in random.zipf(1.3, 1_500)]
 
 
-def test_hit_rates_rise_to_the_limit(queries: list[str], stage_folders: dict[str, Path]) -> None:
-    plan = plan_cache(queries, stage_folders["export"], wanted=0.3)
+def test_hit_rates_rise_to_the_limit(queries: list[str], built: Path) -> None:
+    plan = plan_cache(queries, built, wanted=0.3)
     assert list(plan.hit_rates) == sorted(plan.hit_rates)
     assert plan.hit_rates[-1] == plan.limit
     assert plan.limit == pytest.approx(1 - plan.distinct / plan.requests, abs=0.02)
@@ -36,10 +36,8 @@ def test_hit_rates_rise_to_the_limit(queries: list[str], stage_folders: dict[str
     json.dumps(asdict(plan))
 
 
-def test_writings_that_are_one_query_share_the_encoders_entry(
-    stage_folders: dict[str, Path],
-) -> None:
-    plan = plan_cache(["red shoes", "RED  shoes", "Red Shoes"], stage_folders["export"])
+def test_writings_that_are_one_query_share_the_encoders_entry(built: Path) -> None:
+    plan = plan_cache(["red shoes", "RED  shoes", "Red Shoes"], built)
     assert plan.limit == pytest.approx(2 / 3)
 
 
@@ -74,12 +72,9 @@ def test_a_dataset_without_a_log_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.triton
-def test_the_server_hits_as_often_as_was_planned(
-    queries: list[str], stage_folders: dict[str, Path], built: Path
-) -> None:
+def test_the_server_hits_as_often_as_was_planned(queries: list[str], built: Path) -> None:
     size = 1 << 14
-    export = stage_folders["export"]
-    (planned,) = plan_cache(queries, export, sizes=[size]).hit_rates
+    (planned,) = plan_cache(queries, built, sizes=[size]).hit_rates
     with (
         TritonServer(
             ensure_environment(), built, addresses=free_addresses(), cache_bytes=size
@@ -91,5 +86,5 @@ def test_the_server_hits_as_often_as_was_planned(
             client.embed(query)
         counted = subtract_metrics(scrape_metrics(server.addresses.metrics_url), before)
     encoder = next(value for key, value in counted.items() if key[0] == "query_encoder")
-    assert 0.2 < planned < plan_cache(queries, export).limit - 0.02
+    assert 0.2 < planned < plan_cache(queries, built).limit - 0.02
     assert encoder.hit_rate == pytest.approx(planned, abs=0.01)

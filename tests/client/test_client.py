@@ -68,6 +68,26 @@ def test_many_queries_come_back_in_their_order(server: TritonServer) -> None:
 
 
 @pytest.mark.triton
+def test_a_server_is_ready_when_it_serves_a_release(
+    environment: ServerEnvironment, repository: Path, server: TritonServer
+) -> None:
+    async def ready(url: str) -> bool:
+        async with AsyncClient(url, timeout=2) as client:
+            return await client.ready()
+
+    addresses = free_addresses()
+    with TritonServer(environment, repository, addresses=addresses, models=["plain"]):
+        for url, wanted in (
+            (server.addresses.grpc_url, True),
+            (addresses.grpc_url, False),
+            ("127.0.0.1:9", False),
+        ):
+            with Client(url, timeout=2) as client:
+                assert client.ready() is wanted
+            assert asyncio.run(ready(url)) is wanted
+
+
+@pytest.mark.triton
 def test_asynchronous_client_gives_the_same(server: TritonServer) -> None:
     requests = [("x" * number, ["a" * number, "unknown"]) for number in range(1, 30)]
 

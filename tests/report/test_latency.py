@@ -52,3 +52,25 @@ def test_without_a_twin_nothing_is_compared() -> None:
 def test_a_log_without_repeats_is_not_said_to_hit_the_cache() -> None:
     (only,) = cache_story([bench_row(repeat_share=0.0, cache_hit_rate=0.0)])
     assert "No request repeats" in only
+
+
+PLAN = {
+    "requests": 40_000, "distinct": 7_981, "bytes_a_query": 592.0, "limit": 0.852, "wanted": 0.85,
+    "sizes": [1 << 20, 4 << 20], "hit_rates": [0.74, 0.851], "enough": 4 << 20,
+    "wanted_size": 4 << 20,
+}  # fmt: skip
+
+
+def test_the_size_that_the_whole_log_needs_is_told_with_its_plot() -> None:
+    latency = describe_latency({**bench_results(bench_row()), "cache": PLAN}, "<svg></svg>")
+    told = latency.cache[-1]
+    assert "40,000 requests, 7,981 distinct" in told
+    assert "would hit 85.2\u202f%; 4\u00a0MiB reach 85.1\u202f%" in told
+    assert latency.cache_figure == "<svg></svg>"
+
+
+def test_a_log_in_which_nothing_repeats_needs_no_cache() -> None:
+    for cache in (None, {**PLAN, "limit": 0.0}):
+        latency = describe_latency({**bench_results(bench_row()), "cache": cache}, "<svg></svg>")
+        assert "MiB" not in " ".join(latency.cache)
+        assert latency.cache_figure == ""

@@ -6,14 +6,17 @@ load is sent once, so the cache hit rate is the log's own.
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from pintower.artifacts import read_json, write_json
-from pintower.bench.figure import latency_plot
+from pintower.bench.cache_plan import logged_queries, plan_cache
+from pintower.bench.figure import cache_plot, latency_plot
 from pintower.bench.load import Load, as_rows, log_load, unique_load, warmup_load
 from pintower.bench.machine import commit, device, versions
 from pintower.config import BenchConfig
+from pintower.contracts import Contract
 from pintower.progress import track
 from pintower.serving.addresses import free_addresses
 from pintower.serving.environment import ServerEnvironment, ensure_environment
@@ -37,7 +40,7 @@ _METHOD = (
 
 
 def run(config: BenchConfig, inputs: Mapping[str, Path], folder: Path) -> dict[str, Any]:
-    """Measure and write ``results.json`` and ``latency.svg``.
+    """Measure and write ``results.json``, ``latency.svg`` and, with a cache, ``cache.svg``.
 
     Args:
         config: how much load.
@@ -59,6 +62,9 @@ def run(config: BenchConfig, inputs: Mapping[str, Path], folder: Path) -> dict[s
         warmup = warmup_load(inputs["data"], inputs["pins"], load, config.warmup, config.candidates)
         rows.append(_measure(environment, inputs["repository"], load, warmup, concurrency))
     release = read_json(inputs["repository"] / "release.json")
+    contract = Contract.load(inputs["repository"] / "contract.json")
+    cached = contract.target.device_of("query_encoder") == "cpu"
+    cache = plan_cache(logged_queries(inputs["data"]), inputs["repository"]) if cached else None
     results = {
         "name": "serving",
         "command": "pintower bench",
@@ -71,10 +77,13 @@ def run(config: BenchConfig, inputs: Mapping[str, Path], folder: Path) -> dict[s
         "method": _METHOD,
         "candidates": config.candidates,
         "rows": rows,
+        "cache": None if cache is None else asdict(cache),
         "headline": _headline(rows),
     }
     write_json(folder / "results.json", results)
     (folder / "latency.svg").write_text(latency_plot(rows), "utf-8")
+    if cache is not None:
+        (folder / "cache.svg").write_text(cache_plot(cache), "utf-8")
     return _headline(rows)
 
 

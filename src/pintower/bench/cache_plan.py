@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from pintower.artifacts import read_json
 from pintower.contracts import Contract
 from pintower.errors import DatasetError, InputError
 from pintower.models.tokenization import open_tokenizer
@@ -98,7 +99,7 @@ def trace_queries(path: Path, words: Sequence[str], requests: int | None = None)
 
 def plan_cache(
     queries: Sequence[str],
-    export: Path,
+    repository: Path,
     *,
     wanted: float = 0.85,
     sizes: Sequence[int] | None = None,
@@ -107,20 +108,20 @@ def plan_cache(
 
     Args:
         queries: in arrival order.
-        export: folder of the export stage: contract, tokenizer and rendering.
+        repository: the model repository; its contract, tokenizer and rendering are read.
         wanted: a hit rate of the query encoder to find a size for.
         sizes: of the caches, bytes, ascending; None doubles until everything fits.
 
     Raises:
         InputError: if the target's query encoder has no cache.
     """
-    contract = Contract.load(export / "contract.json")
+    contract = Contract.load(repository / "contract.json")
     if contract.target.device_of(_ENCODER) != "cpu":
         raise InputError(
             f"Target {contract.target.name} runs the query encoder on a GPU, and Triton's cache "
             "takes answers in CPU memory only: there is no cache to plan."
         )
-    steps = _steps(queries, export, contract)
+    steps = _steps(queries, repository, contract)
     requests = [steps[query] for query in queries]
     (unbounded,) = replay(requests, [None])
     entries = {step.key: step.size for (step,) in steps.values()}
@@ -142,11 +143,13 @@ def plan_cache(
 
 
 def _steps(
-    queries: Sequence[str], export: Path, contract: Contract
+    queries: Sequence[str], repository: Path, contract: Contract
 ) -> dict[str, tuple[CachedStep]]:
     """Return each distinct query's look-up: queries of the same token ids share an entry."""
-    rendering = Rendering.load(export / "text.json")
-    tokenizer = open_tokenizer(export / "tokenizer.json", rendering.query_max_tokens)
+    version = read_json(repository / "release.json")["models"]["tokenizer"]
+    folder = repository / "tokenizer" / str(version)
+    rendering = Rendering.load(folder / "text.json")
+    tokenizer = open_tokenizer(folder / "tokenizer.json", rendering.query_max_tokens)
     encoder = contract.graphs[_ENCODER]
     distinct = list(dict.fromkeys(queries))
     rendered = [render_query(query, rendering) for query in distinct]

@@ -43,7 +43,7 @@ def plan_cache(
 
     log = logged_queries(workdir / "data", None if trace is not None else requests)
     queries = log if trace is None else trace_queries(trace, list(dict.fromkeys(log)), requests)
-    plan = make(queries, workdir / "export", wanted=hit_rate)
+    plan = make(queries, workdir / "models", wanted=hit_rate)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         write_json(out / "cache.json", asdict(plan))

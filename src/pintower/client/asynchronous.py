@@ -61,6 +61,16 @@ class AsyncClient:
         """Close the connection."""
         await self._client.close()
 
+    async def ready(self) -> bool:
+        """Return whether the server is there, ready, and serves a release."""
+        try:
+            return bool(
+                await self._client.is_server_ready(client_timeout=self._timeout)
+                and await self._client.is_model_ready("relevance", client_timeout=self._timeout)
+            )
+        except InferenceServerException:
+            return False
+
     async def rank(self, query: str, pin_ids: Sequence[str]) -> Scores:
         """Score N pins for a query; see :meth:`pintower.client.Client.rank`."""
         if not pin_ids:

@@ -64,6 +64,16 @@ class Client:
         """Close the connection."""
         self._client.close()
 
+    def ready(self) -> bool:
+        """Return whether the server is there, ready, and serves a release."""
+        try:
+            return bool(
+                self._client.is_server_ready(client_timeout=self._timeout)
+                and self._client.is_model_ready("relevance", client_timeout=self._timeout)
+            )
+        except InferenceServerException:
+            return False
+
     def rank(self, query: str, pin_ids: Sequence[str]) -> Scores:
         """Score pins for a query with the ensemble ``relevance``.
 

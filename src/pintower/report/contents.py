@@ -44,7 +44,8 @@ def gather(inputs: Mapping[str, Path], examples: int, plan: Path | None) -> dict
 
     flow = describe_flow(inputs, bench)
     quality = describe_quality(metrics, predictions, by_query)
-    latency = describe_latency(bench)
+    figure = inputs["bench"] / "cache.svg"
+    latency = describe_latency(bench, figure.read_text("utf-8") if figure.is_file() else "")
     gates = {
         "graphs": describe_gates("Graphs, in ONNX Runtime", inputs["export"] / "gates.json"),
         "served": describe_gates("Served, through Triton", inputs["repository"] / "gates.json"),

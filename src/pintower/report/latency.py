@@ -48,6 +48,7 @@ class Latency:
         headline: the row that the page quotes.
         failures: requests that were answered with an error.
         cache: what the cache did, in sentences.
+        cache_figure: hit rate against size, an ``<svg>`` element; empty where nothing repeats.
         method: how it was measured.
     """
 
@@ -58,16 +59,20 @@ class Latency:
     headline: Mapping[str, Any]
     failures: int
     cache: Sequence[str]
+    cache_figure: str
     method: str
 
 
-def describe_latency(bench: Mapping[str, Any]) -> Latency:
+def describe_latency(bench: Mapping[str, Any], cache_figure: str = "") -> Latency:
     """Return what the section on latency shows.
 
     Args:
         bench: ``bench/results.json``.
+        cache_figure: ``bench/cache.svg``, if there is one.
     """
     rows = bench["rows"]
+    plan = bench.get("cache") or {"limit": 0.0}
+    repeats = plan["limit"] >= _NEVER
     measurements = [
         Measurement(
             scenario=scenario_name(row["scenario"]),
@@ -85,7 +90,8 @@ def describe_latency(bench: Mapping[str, Any]) -> Latency:
         step_scale=scale_over([0.0, *ends], intervals=5),
         headline=headline_row(rows),
         failures=sum(row["failures"] for row in rows),
-        cache=cache_story(rows),
+        cache=[*cache_story(rows), *([_planned(plan)] if repeats else [])],
+        cache_figure=cache_figure if repeats else "",
         method=bench["method"],
     )
 
@@ -126,6 +132,16 @@ def cache_story(rows: Sequence[Mapping[str, Any]]) -> list[str]:
             f"query new, {_ms(fresh['p50_ms'])}. {_worth(row, fresh)}{_encoder(fresh)}"
         )
     return story
+
+
+def _planned(plan: Mapping[str, Any]) -> str:
+    """Say how large a cache the whole log needs."""
+    rates = dict(zip(plan["sizes"], plan["hit_rates"], strict=True))
+    return (
+        f"Over the whole log ({number(plan['requests'])} requests, {number(plan['distinct'])} "
+        f"distinct queries) a cache that drops nothing would hit {percent(plan['limit'], 1)}; "
+        f"{plan['enough'] / 2**20:g}\u00a0MiB reach {percent(rates[plan['enough']], 1)}."
+    )
 
 
 def _why(row: Mapping[str, Any]) -> str:

@@ -17,6 +17,7 @@ _FILES = {
     "models/release.json": "what belongs to the release, with checksums",
     "bench/results.json": "every load's figures",
     "bench/latency.svg": "latency as a picture",
+    "bench/cache.svg": "cache hits against the cache's size",
 }
 
 
