@@ -65,3 +65,16 @@ def test_gates_that_were_not_measured_are_no_table(tmp_path: Path) -> None:
 
 def test_loss_that_is_a_gain_uses_nothing_of_its_limit() -> None:
     assert share_of_limit(gate("ranking.ndcg_loss_rel_low", -0.001, 0.005)) == 0
+
+
+def test_gates_in_the_targets_runtime_are_a_table_of_their_own(tmp_path: Path) -> None:
+    both = [gate("scorer.max_abs", 2e-6, 1e-4), gate("target.scorer.max_abs", 3e-6, 1e-4)]
+    write_gates(tmp_path / "gates.json", both, {})
+    for in_target, measured in ((False, "2.0"), (True, "3.0")):
+        found = describe_gates("Graphs", tmp_path / "gates.json", in_target=in_target)
+        assert found is not None
+        (row,) = found.limited
+        assert row.name == "Scorer: largest difference from torch"
+        assert row.measured.startswith(measured)
+    write_gates(tmp_path / "gates.json", both[:1], {})
+    assert describe_gates("Graphs", tmp_path / "gates.json", in_target=True) is None

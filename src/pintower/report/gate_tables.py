@@ -31,6 +31,7 @@ _OF_A_GRAPH = {
     "runs": "failures to run",
 }
 _CHOICE = "query_encoder.precision"
+_IN_TARGET = "target."
 
 _VERSIONS = (".opset", ".ir_version")
 """Gates on a version: at its limit is as good as far from it."""
@@ -131,15 +132,21 @@ class GateFile:
         return [row for row in (*self.limited, *self.zero) if not row.passed]
 
 
-def describe_gates(title: str, path: Path) -> GateFile | None:
+def describe_gates(title: str, path: Path, *, in_target: bool = False) -> GateFile | None:
     """Return a gates file's tables; None where nothing was measured.
+
+    Args:
+        title: what was measured.
+        path: of the file.
+        in_target: take the gates measured in the target's ONNX Runtime, and not the others.
 
     Raises:
         InputError: if the file holds something else.
     """
-    if not path.is_file():
+    every = read_gates(path) if path.is_file() else []
+    gates = [item for item in every if item.name.startswith(_IN_TARGET) == in_target]
+    if not gates:
         return None
-    gates = read_gates(path)
     limited = [item for item in gates if item.allowed is not None]
     return GateFile(
         title=title,
@@ -195,7 +202,7 @@ def _choice(item: Gate) -> list[str]:
 def _name(key: str) -> str:
     graph, _, check = key.partition(".")
     if graph == "target" and check:
-        return f"{_name(check)}, in the target's ONNX Runtime"
+        return _name(check)
     if graph in _GRAPHS and check:
         return f"{_GRAPHS[graph]}: {_OF_A_GRAPH.get(check, plain(check).lower())}"
     if graph == "preflight" and check:
