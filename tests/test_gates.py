@@ -12,6 +12,7 @@ from pintower.gates import (
     gate,
     raise_if_failed,
     read_gates,
+    require_gate_names,
     write_gates,
 )
 
@@ -94,3 +95,11 @@ def test_gate_is_immutable() -> None:
     item: Gate = gate("a", 1)
     with pytest.raises(AttributeError):
         item.passed = False  # type: ignore[misc]
+
+
+def test_a_gate_that_does_not_exist_is_refused_with_the_nearest_names() -> None:
+    require_gate_names(["ranking.ndcg_loss_rel", "target.query_encoder.min_cosine"])
+    with pytest.raises(InputError, match=r"'ndcg_loss'. Is it ranking.ndcg_loss_rel"):
+        require_gate_names(["ndcg_loss"])
+    with pytest.raises(InputError, match="No gate is called 'xyz'. All names stand in"):
+        require_gate_names(["xyz"])

@@ -1,5 +1,6 @@
 """Gates: measured checks that can stop a release, and the file that keeps what they measured."""
 
+import difflib
 import math
 import os
 import platform
@@ -21,8 +22,33 @@ __all__ = [
     "overrule",
     "raise_if_failed",
     "read_gates",
+    "require_gate_names",
     "write_gates",
 ]
+
+_CHECKS = {
+    "query_encoder": "contract opset ir_version file_size target_loads runs max_abs min_cosine "
+    "half_min_cosine norm_max_abs batch_sensitivity batch_flips repeat_max_abs threads_sensitivity "
+    "tokenizer precision",
+    "pin_encoder": "contract opset ir_version file_size target_loads max_abs min_cosine "
+    "norm_max_abs batch_sensitivity batch_flips repeat_max_abs threads_sensitivity",
+    "scorer": "contract opset ir_version file_size target_loads runs max_abs invalid_rows",
+    "ranking": "ndcg_loss_rel ndcg_loss_rel_low top8_flips kendall_tau score_max_abs "
+    "score_mean_abs",
+    "preflight": "opset ir_version precision onnxruntime_older instructions_missing gpus "
+    "query_tokens",
+}
+_SERVED = (
+    "runtimes_agree runtimes_min_cosine runtimes_flips tokenizer_golden_set served_errors "
+    "served_equals_offline served_equals_offline_mean served_probabilities_equal_offline "
+    "served_validity_equals_offline cached_equals_first query_embedding_equals_offline unknown_ids "
+    "duplicate_ids no_candidates odd_queries own_embeddings"
+)
+_NAMES = frozenset(
+    [f"{what}.{check}" for what, checks in _CHECKS.items() for check in checks.split()]
+    + _SERVED.split()
+)
+"""Every gate there is; ``target.`` stands before the name of one in the target's ONNX Runtime."""
 
 Better = Literal["lower", "higher"]
 
@@ -77,6 +103,22 @@ def overrule(gates: Iterable[Gate], names: Collection[str]) -> list[Gate]:
         else item
         for item in gates
     ]
+
+
+def require_gate_names(names: Iterable[str]) -> None:
+    """Refuse names that no gate has.
+
+    Raises:
+        InputError: naming the nearest ones.
+    """
+    for name in names:
+        if name.removeprefix("target.") not in _NAMES:
+            near = difflib.get_close_matches(name, sorted(_NAMES), n=3, cutoff=0.4)
+            raise InputError(
+                f"No gate is called {name!r}. "
+                + (f"Is it {' or '.join(near)}? " if near else "")
+                + "All names stand in gates.json of a finished export and repository."
+            )
 
 
 def failed(gates: Iterable[Gate]) -> list[Gate]:

@@ -61,8 +61,14 @@ def test_judgments_of_a_dataset_fit_the_head(
     student = load_student(tmp_path / "mine")
     assert student.query_encoder[1].pooling_mode == "cls"
     assert (student.rendering.query_prefix, student.rendering.pin_prefix) == ("query: ", "")
-    again = pintower("student", "from-encoder", encoder, *arguments, cwd=tmp_path)
-    assert again.returncode == 0, again.stderr  # its own folder may be replaced
+    other = pintower("student", "from-encoder", encoder, *arguments, cwd=tmp_path)
+    assert other.returncode == 2
+    assert "made with another dataset or other options. Give another --out, or --replace" in (
+        " ".join(other.stderr.split())
+    )
+    assert load_student(tmp_path / "mine").rendering.query_prefix == "query: "
+    again = pintower("student", "from-encoder", encoder, *arguments, "--replace", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
     assert "cross-validated by query" in again.stdout
 
 

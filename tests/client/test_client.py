@@ -7,7 +7,7 @@ import pytest
 
 from pintower.client import AsyncClient, Client, Scores
 from pintower.client.messages import SCORES, read_outputs
-from pintower.errors import PintowerError, RepositoryError, SetupError
+from pintower.errors import InputError, PintowerError, RepositoryError, SetupError
 from pintower.serving.addresses import free_addresses
 from pintower.serving.environment import ServerEnvironment
 from pintower.serving.server import TritonServer
@@ -17,7 +17,7 @@ from tests.serving.tiny_repository import write_relevance
 def test_no_server_is_said_clearly() -> None:
     with (
         Client("127.0.0.1:9", timeout=2) as client,
-        pytest.raises(SetupError, match="No Triton server answers at 127.0.0.1:9; start one"),
+        pytest.raises(SetupError, match="No Triton server answers gRPC at 127.0.0.1:9; start one"),
     ):
         client.rank("red shoes", ["1"])
 
@@ -113,7 +113,7 @@ def test_asynchronous_client_says_what_is_wrong(server: TritonServer) -> None:
 
     with pytest.raises(PintowerError, match="told to fail"):
         asyncio.run(ask(server.addresses.grpc_url, "fail"))
-    with pytest.raises(SetupError, match="No Triton server answers at 127.0.0.1:9"):
+    with pytest.raises(SetupError, match="No Triton server answers gRPC at 127.0.0.1:9"):
         asyncio.run(ask("127.0.0.1:9", "red"))
 
 
@@ -127,6 +127,14 @@ def test_a_request_that_found_no_server_is_sent_again(
         waiting = pool.submit(client.rank, "red shoes", ["a"])
         with TritonServer(environment, tmp_path, addresses=addresses):
             assert waiting.result(timeout=60).valid.tolist() == [True]
+
+
+def test_ids_that_are_no_text_are_refused() -> None:
+    with (
+        Client("127.0.0.1:9") as client,
+        pytest.raises(InputError, match=r"PIN_IDS takes text; given was 5 \(int\)"),
+    ):
+        client.rank("red shoes", ["1", 5])  # type: ignore[list-item]
 
 
 def test_an_answer_without_outputs_is_an_error_and_no_success() -> None:

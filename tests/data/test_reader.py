@@ -249,3 +249,19 @@ def test_fingerprint_follows_the_contents_of_the_tables_alone(folder: Path) -> N
     assert fingerprint(folder) == before
     (folder / "judgments.tsv").write_text(JUDGMENT_LINES.replace("4", "5"))
     assert fingerprint(folder) != before
+
+
+@pytest.mark.parametrize("name", ["judgments.csv", "query_log.jsonl", "impressions.tsv.gz"])
+def test_a_table_in_a_format_that_is_not_read_is_no_table_left_out(folder: Path, name: str) -> None:
+    table = name.split(".")[0]
+    (folder / "judgments.tsv").rename(folder / name)
+    if table != "judgments":
+        (folder / "judgments.tsv").write_text(JUDGMENT_LINES, "utf-8")
+    refuse(folder, name, f"{table}.parquet or {table}.tsv", "Convert it")
+    if table != "judgments":  # one that is read stands beside it
+        (folder / f"{table}.tsv").write_text(
+            "query\tpin_id\ttimestamp\tengagement\nred sofa\tb\t5\tsave\n"
+            if table == "impressions" else "query\tcount\nred sofa\t2\n",
+            "utf-8",
+        )  # fmt: skip
+        read_dataset(folder)

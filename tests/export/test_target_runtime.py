@@ -15,7 +15,7 @@ from pintower.contracts import BuiltGraph, load_graph_contract
 from pintower.errors import GateFailed
 from pintower.export import run
 from pintower.export.target_runtime import TargetRuntime, find_target_runtime, loads_gate
-from pintower.gates import explain, failed, read_gates
+from pintower.gates import explain, failed, read_gates, require_gate_names
 from pintower.targets import GRAPHS, Target, load_target
 
 OWN = TargetRuntime(Path(sys.executable), onnxruntime.__version__)
@@ -145,5 +145,6 @@ def test_what_is_exported_loads_in_the_targets_runtime(
         *(f"query_encoder.batch_{key}" for key in ("sensitivity", "flips")),
         *(f"scorer.{key}" for key in ("runs", "max_abs", "invalid_rows")),
     }
+    require_gate_names(gates)
     for key in in_target & gates.keys():
         assert gates[f"target.{key}"].allowed == gates[key].allowed

@@ -11,7 +11,7 @@ import pytest
 from pintower.config import RepositoryConfig
 from pintower.contracts import Contract
 from pintower.errors import GateFailed, RepositoryError, SetupError
-from pintower.gates import read_gates
+from pintower.gates import read_gates, require_gate_names
 from pintower.repository import run, stage
 from pintower.repository.check import check
 from pintower.repository.release_file import Release
@@ -102,6 +102,14 @@ def wire(gated: tuple[Path, dict[str, float]], environment: ServerEnvironment) -
     addresses = free_addresses()
     with TritonServer(environment, gated[0], addresses=addresses), Wire(addresses.grpc_url) as wire:
         yield wire
+
+
+@pytest.mark.triton
+def test_every_gate_has_a_name_that_can_be_allowed(
+    gated: tuple[Path, dict[str, float]], stage_folders: dict[str, Path]
+) -> None:
+    for path in (gated[0] / "gates.json", stage_folders["export"] / "gates.json"):
+        require_gate_names(item.name for item in read_gates(path))
 
 
 @pytest.mark.triton

@@ -9,6 +9,7 @@ from pintower.cli.output import stdout
 from pintower.cli.run import print_outcomes
 from pintower.config import DataConfig, ExportConfig, Recipe, RepositoryConfig
 from pintower.errors import InputError
+from pintower.gates import read_gates, require_gate_names
 from pintower.models.layout import StudentLayout
 from pintower.pipeline import run_stages
 from pintower.stages import BUILD, STAGES
@@ -35,6 +36,7 @@ def build(
 ) -> None:
     """Export, gate, embed the pins and build the Triton model repository."""
     load_target(target)
+    require_gate_names(allow or ())
     StudentLayout(student).require()
     if out.resolve() == student.resolve():
         raise InputError(f"--out {out} is the student's own folder; give another.")
@@ -48,5 +50,24 @@ def build(
     outcomes = run_stages(stages, recipe, out, given={"student": student})
     print_outcomes(outcomes, out, as_json=as_json)
     if not as_json:
-        stdout.print(f"The model repository is {out / 'models'}. Serve it:")
-        stdout.print(f"  pintower serve {out / 'models'}")
+        stdout.print(_told(out))
+        stdout.print(f"The model repository is {out / 'models'}. Serve it, or measure its latency:")
+        stdout.print(f"  pintower serve {out / 'models'}", soft_wrap=True)
+        stdout.print(f"  pintower bench --workdir {out}", soft_wrap=True)
+
+
+def _told(out: Path) -> str:
+    """Say how many gates decided, and that none stopped the release."""
+    words = []
+    for name, folder in (("graph", "export"), ("served", "models")):
+        path = out / folder / "gates.json"
+        decided = (
+            [item for item in read_gates(path) if item.allowed is not None]
+            if (path.is_file())
+            else []
+        )
+        overruled = sum(item.overruled for item in decided)
+        if decided:
+            more = f" ({overruled} overruled)" if overruled else ""
+            words.append(f"all {len(decided)} {name} gates{more}")
+    return f"It passed {' and '.join(words)}." if words else "No gate was measured."

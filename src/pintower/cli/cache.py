@@ -9,6 +9,7 @@ from rich.table import Table
 
 from pintower.artifacts import write_json
 from pintower.cli.output import print_json, stdout
+from pintower.errors import InputError
 
 __all__ = ["plan_cache"]
 
@@ -41,6 +42,10 @@ def plan_cache(
     from pintower.bench.cache_plan import plan_cache as make
     from pintower.bench.figure import cache_plot
 
+    if not (workdir / "models" / "release.json").is_file():
+        raise InputError(
+            f"{workdir} is no work folder of a run or a build: it has no models/release.json."
+        )
     log = logged_queries(workdir / "data", None if trace is not None else requests)
     queries = log if trace is None else trace_queries(trace, list(dict.fromkeys(log)), requests)
     plan = make(queries, workdir / "models", wanted=hit_rate)
@@ -50,6 +55,12 @@ def plan_cache(
         (out / "cache.svg").write_text(cache_plot(plan), "utf-8")
     if as_json:
         print_json(asdict(plan))
+        return
+    if not plan.limit:
+        stdout.print(
+            f"None of the {plan.requests:,} requests repeats a query, so no cache answers any. "
+            "Where a dataset has no query log, its judged queries stand for one."
+        )
         return
     table = Table("cache, MiB", "hit rate", "below the limit")
     for size, rate in zip(plan.sizes, plan.hit_rates, strict=True):

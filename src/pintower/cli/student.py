@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.table import Table
 
-from pintower.artifacts import hash_json, read_json, write_folder
+from pintower.artifacts import hash_json, read_json, read_manifest, write_folder
 from pintower.cli.datasets import data_folder
-from pintower.cli.output import print_json, stdout
+from pintower.cli.output import print_json, stderr, stdout
 from pintower.config import DataConfig, StudentConfig, SyntheticConfig
 from pintower.errors import InputError
 from pintower.pipeline import require_own
@@ -20,6 +20,13 @@ from pintower.pipeline import require_own
 __all__ = ["student"]
 
 student = typer.Typer(no_args_is_help=True, help="Make student folders without a training run.")
+
+_FAR = 0.98
+"""Mean cosine of held-out queries below which a cut is warned of."""
+
+Replace = Annotated[
+    bool, typer.Option("--replace", help="Replace a student that was made otherwise.")
+]
 
 _BUILT_IN = SyntheticConfig(
     pins=2_000, queries=200, judged_queries=50, judgments_per_query=10,
@@ -56,6 +63,7 @@ def from_encoder(
         str | None, typer.Option(help="Before every pin; the encoder's own prompt without it.")
     ] = None,
     seed: Annotated[int, typer.Option(help="For samples, folds and initialization.")] = 7,
+    replace: Replace = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Make a student of an encoder as it is: both towers are the encoder, nothing is trained.
@@ -70,7 +78,9 @@ def from_encoder(
         method="encoder", query_encoder=name, pooling=pooling, query_prefix=query_prefix,
         pin_prefix=pin_prefix, seed=seed,
     )  # fmt: skip
-    made = _make(config, dataset, folder)
+    key = hash_json({"student": config.model_dump(mode="json"), "dataset": str(dataset)})
+    _require_free(folder, key, replace)
+    made = _make(config, dataset, folder, key)
     given = ["--dataset", str(dataset or "DIR"), "--out", f"artifacts/{label}"]
     after = shlex.join(["pintower", "build", str(folder), *given])
     if as_json:
@@ -81,7 +91,17 @@ def from_encoder(
     stdout.print(f"  {after}", markup=False, soft_wrap=True)  # one line, to be copied
 
 
-def _make(config: StudentConfig, dataset: Path | None, folder: Path) -> dict[str, Any]:
+def _require_free(folder: Path, key: str, replace: bool) -> None:
+    """Refuse to put a student in the place of one that was made otherwise."""
+    manifest = read_manifest(folder)
+    if manifest is not None and manifest.key != key and not replace:
+        raise InputError(
+            f"{folder} holds a student that was made with another dataset or other options. Give "
+            "another --out, or --replace."
+        )
+
+
+def _make(config: StudentConfig, dataset: Path | None, folder: Path, key: str) -> dict[str, Any]:
     """Run the data stage on the side, then the student stage; return ``training.json``."""
     from pintower import student as stage
     from pintower.data import prepare
@@ -93,7 +113,6 @@ def _make(config: StudentConfig, dataset: Path | None, folder: Path) -> dict[str
         path=dataset, seed=config.seed, judgments_required=False, validation_share=0.0,
         test_share=0.0, synthetic=_BUILT_IN,
     )  # fmt: skip
-    key = hash_json({"student": config.model_dump(mode="json"), "dataset": str(dataset)})
     with tempfile.TemporaryDirectory(prefix="pintower-") as temporary:
         data = Path(temporary)
         prepare.run(read, {}, data)
@@ -169,6 +188,7 @@ def cut(
     steps: Annotated[int, typer.Option(min=1, help="Training steps, 256 texts each.")] = 600,
     seed: Annotated[int, typer.Option(help="For the training texts.")] = 7,
     bf16: Annotated[bool, typer.Option(help="Train under bfloat16 autocast.")] = True,
+    replace: Replace = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Make a student whose query encoder is smaller and gives the same embeddings.
@@ -193,6 +213,7 @@ def cut(
         "layers": layers, "vocabulary": vocabulary, "steps": steps, "seed": seed, "bf16": bf16,
     }  # fmt: skip
     key = hash_json({**settings, "source": str(source), "dataset": str(dataset)})
+    _require_free(folder, key, replace)
     info: dict[str, Any] = {}
     with (
         data_folder(dataset) as data,
@@ -207,9 +228,15 @@ def cut(
         f"{folder}: {made.layers} of {made.depth} layers, {made.pieces:,} of {made.all_pieces:,} "
         f"pieces of the vocabulary; on {made.held_out_queries:,} held-out queries the cosine with "
         f"the full query encoder is {made.mean_cosine:.4f} in the mean, {made.min_cosine:.4f} at "
-        f"worst (before training {made.start_mean_cosine:.4f}).",
+        f"worst.",
         markup=False,
     )
+    if made.mean_cosine < _FAR:
+        stderr.print(
+            f"Warning: held-out queries moved, these the most: {', '.join(made.worst)}. "
+            "A vocabulary needs a log that holds the words users type; more --steps help layers.",
+            markup=False,
+        )
     after = ["pintower", "plan", str(source), str(folder), "--dataset", str(dataset)]
     stdout.print("What it costs and saves:")
     stdout.print(

@@ -8,7 +8,7 @@ import tritonclient.grpc as triton
 from numpy.typing import NDArray
 from tritonclient.utils import InferenceServerException
 
-from pintower.errors import PintowerError, RepositoryError, SetupError
+from pintower.errors import InputError, PintowerError, RepositoryError, SetupError
 from pintower.models.scores import Scores
 
 __all__ = [
@@ -77,7 +77,8 @@ def explain(error: InferenceServerException, model: str, url: str, timeout: floa
     status, reason = str(error.status()), str(error.message())
     if can_retry(error):
         return SetupError(
-            f"No Triton server answers at {url}; start one with `pintower serve ...`."
+            f"No Triton server answers gRPC at {url}; start one with `pintower serve ...`. Its "
+            "gRPC port is 8001 if nothing else is said, 8000 is HTTP."
         )
     if status == "StatusCode.DEADLINE_EXCEEDED":
         return PintowerError(
@@ -100,6 +101,8 @@ def _names_model(error: InferenceServerException) -> bool:
 def _text(name: str, texts: Sequence[str], shape: tuple[int, ...]) -> triton.InferInput:
     """Return a BYTES input; lone surrogates become "?", which UTF-8 could not carry."""
     tensor = triton.InferInput(name, shape, "BYTES")
+    if other := next((text for text in texts if not isinstance(text, str)), None):
+        raise InputError(f"{name} takes text; given was {other!r} ({type(other).__name__}).")
     encoded = [text.encode("utf-8", errors="replace") for text in texts]
     tensor.set_data_from_numpy(np.array(encoded, dtype=np.object_).reshape(shape))
     return tensor

@@ -67,6 +67,7 @@ def read_dataset(
     """
     if (public := _find_public(folder)) is not None:
         return _read_public(*public, feature_columns)
+    _refuse_other_endings(folder)
     path = _required(folder, PINS)
     pins = clean_pins(read_rows(path, PINS), path, feature_columns)
     judged = _required(folder, JUDGMENTS) if judgments_required else find_file(folder, JUDGMENTS)
@@ -84,6 +85,20 @@ def read_dataset(
         if logged
         else empty(QUERY_LOG),
     )
+
+
+def _refuse_other_endings(folder: Path) -> None:
+    """Refuse a table in a format that is not read, rather than leave it out."""
+    for entry in sorted(folder.iterdir()) if folder.is_dir() else []:
+        table, _, ending = entry.name.partition(".")
+        if not entry.is_file() or table not in FORMATS or ending in FORMATS[table]:
+            continue
+        if not find_file(folder, table):
+            raise DatasetError(
+                f"{entry} is not read: {table} can be "
+                f"{' or '.join(f'{table}.{name}' for name in FORMATS[table])}. Convert it, or take "
+                "it out of the folder."
+            )
 
 
 def _find_public(folder: Path) -> tuple[Layout, dict[str, Path]] | None:

@@ -1,5 +1,7 @@
 """Gates on what users see: the ranking of judged pins, against the student in torch."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import kendalltau
@@ -42,7 +44,7 @@ def ranking_gates(
     low, high = (np.nan if end is None else end for end in (loss.low, loss.high))
     value = np.nan if loss.value is None else loss.value
     told = (high - low) / 2 <= limits.ndcg_max_loss
-    detail = {
+    detail: dict[str, Any] = {
         "queries": len(before),
         "pairs": len(group),
         "low": low,
@@ -51,6 +53,8 @@ def ranking_gates(
         "ndcg_torch": float(before.mean()),
         "ndcg_graph": float(after.mean()),
     }
+    if not told:
+        detail["without_limit"] = "too few judged queries: its interval is wider than the limit"
     orders = _orders(wanted, given, group, len(before))
     flips = bootstrap(
         lambda counts: (counts @ orders[:, 0]) / (counts @ orders[:, 1]), len(before), resampling

@@ -21,6 +21,7 @@ from pintower.gates import (
     explain,
     overrule,
     raise_if_failed,
+    require_gate_names,
     write_gates,
 )
 from pintower.models.student import Student, load_student
@@ -49,11 +50,13 @@ def run(config: ExportConfig, inputs: Mapping[str, Path], folder: Path) -> dict[
         Target, space id and the foremost gates' figures.
 
     Raises:
-        InputError: if the target is unknown or the student or the data cannot be used.
+        InputError: if the target or a gate to allow is unknown, or the student or the data cannot
+            be used.
         SetupError: if the target's ONNX Runtime is wanted and cannot be installed.
         GateFailed: if a gate failed; ``gates.json`` is written all the same.
     """
     target = load_target(config.target)
+    require_gate_names(config.allow)
     student = load_student(inputs["student"])
     data = inputs["data"]
     what = f"The graphs of {inputs['student']} for target {target.name}"

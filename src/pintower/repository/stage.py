@@ -10,7 +10,7 @@ from pintower.artifacts import MANIFEST, read_json
 from pintower.config import RepositoryConfig
 from pintower.contracts import Contract
 from pintower.errors import RepositoryError, SetupError
-from pintower.gates import raise_if_failed
+from pintower.gates import raise_if_failed, require_gate_names
 from pintower.repository.build import build_models
 from pintower.repository.check import check
 from pintower.repository.configs import model_configs
@@ -55,6 +55,7 @@ def run(config: RepositoryConfig, inputs: Mapping[str, Path], folder: Path) -> d
             not there.
         GateFailed: if a served gate failed; ``gates.json`` is written all the same.
     """
+    require_gate_names(config.allow)
     export = inputs["export"]
     parts = Parts(
         contract=Contract.load(export / "contract.json"),

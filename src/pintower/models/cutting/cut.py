@@ -27,6 +27,7 @@ __all__ = ["Cut", "cut_student"]
 
 _DRAWN = 1_024
 _NO_LIMIT = 1 << 20
+_WORST = 5
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Cut:
         mean_cosine: of held-out queries with the full query encoder.
         min_cosine: the worst of them.
         start_mean_cosine: the mean before training.
+        worst: held-out queries that moved most, the worst first.
     """
 
     source: str
@@ -62,6 +64,7 @@ class Cut:
     mean_cosine: float
     min_cosine: float
     start_mean_cosine: float
+    worst: tuple[str, ...]
 
 
 def cut_student(
@@ -129,6 +132,7 @@ def cut_student(
         mean_cosine=float(after.mean()),
         min_cosine=float(after.min()),
         start_mean_cosine=start,
+        worst=tuple(texts.held_out[row] for row in np.argsort(after)[:_WORST]),
     )
     write_json(folder / "cut.json", asdict(made))
     return made
