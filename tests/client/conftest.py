@@ -1,5 +1,6 @@
-"""The tiny server of the serving tests, for the client's."""
+"""The serving tests' tiny server and the repository tests' tiny release, for the client's."""
 
+from tests.repository.conftest import built, stage_folders
 from tests.serving.conftest import environment, repository, server
 
-__all__ = ["environment", "repository", "server"]
+__all__ = ["built", "environment", "repository", "server", "stage_folders"]
