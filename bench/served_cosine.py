@@ -18,6 +18,7 @@ from sentence_transformers import SentenceTransformer
 from pintower.artifacts import read_json
 from pintower.bench.machine import commit, device, versions
 from pintower.client import Client
+from pintower.data.tables import JUDGMENTS, PINS, read_table
 from pintower.errors import PintowerError
 from pintower.models.layout import StudentLayout
 from pintower.models.pin_inputs import pin_texts
@@ -49,8 +50,11 @@ def measure(workdir: Path, student: Path) -> None:
     Raises:
         PintowerError: if a folder is incomplete or the server does not start.
     """
-    pins = pl.read_parquet(workdir / "data" / "pins.parquet")
-    judged = pl.read_parquet(workdir / "data" / "judgments.parquet")
+    release = read_json(workdir / "models" / "release.json")
+    pins = read_table(workdir / "data", PINS)
+    judged = read_table(workdir / "data", JUDGMENTS)
+    if judged.is_empty():
+        raise PintowerError(f"{workdir} was built from a dataset without judgments: no pairs.")
     pairs = judged.sample(min(PAIRS, len(judged)), seed=1).select("query", "pin_id")
     shown = pairs.join(pins, on="pin_id", maintain_order="left")
     queries = pairs["query"].to_list()
@@ -60,7 +64,6 @@ def measure(workdir: Path, student: Path) -> None:
     wanted = reference(name, queries, shown, rules)
     served = through_triton(workdir, queries, pairs["pin_id"].to_list())
     difference = np.abs(served - wanted)
-    release = read_json(workdir / "models" / "release.json")
     figures = {
         "encoder": name,
         "target": release["target"],
