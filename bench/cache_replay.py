@@ -9,19 +9,19 @@ the query encoder's hits to what `pintower plan-cache` computes. Writes
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from collect import RESULTS, device_name
+from collect import RESULTS, keep
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from pintower.artifacts import read_json, write_json
-from pintower.bench.cache_plan import CachePlan, logged_queries, plan_cache, trace_queries
+from pintower.artifacts import read_json
+from pintower.bench.cache_plan import CachePlan, plan_cache, trace_queries
+from pintower.bench.load import logged_queries
 from pintower.bench.machine import commit, device, versions
 from pintower.errors import PintowerError
 from pintower.figures import COLOURS, INK, plot_style, to_svg
@@ -54,11 +54,7 @@ def main() -> None:
         result = measure(given.workdir, given.trace, given.requests)
     except PintowerError as error:
         sys.exit(f"error: {error}")
-    name = f"cache_replay-{device_name(result['device'])}"
-    write_json(given.out / f"{name}.json", result)
-    (given.out / f"{name}.svg").write_text(plot(result), "utf-8")
-    json.dump(result["headline"], sys.stdout, indent=2)
-    sys.stdout.write("\n")
+    keep(result, plot(result), given.out)
 
 
 def measure(workdir: Path, trace: Path | None, requests: int) -> dict[str, Any]:
@@ -72,26 +68,23 @@ def measure(workdir: Path, trace: Path | None, requests: int) -> dict[str, Any]:
     streams = {"log": log[:requests]}
     if trace is not None:
         streams["trace"] = trace_queries(trace, list(dict.fromkeys(log)), requests)
-    planned = {
-        name: plan_cache(queries, workdir / "models", sizes=SIZES)
-        for name, queries in streams.items()
-    }
     curves = {name: plan_cache(queries, workdir / "models") for name, queries in streams.items()}
     rows = []
-    for name, place in track(
-        [(name, place) for name in streams for place in range(len(SIZES))],
+    for name, size in track(
+        [(name, size) for name in streams for size in SIZES],
         "replaying through the server", unit="replays",
     ):  # fmt: skip
-        plan = planned[name]
-        served = replay(environment, workdir / "models", streams[name], SIZES[place])
+        plan = curves[name]
+        rates = dict(zip(plan.sizes, plan.hit_rates, strict=True))
+        served = replay(environment, workdir / "models", streams[name], size)
         rows.append(
             {
                 "stream": name,
                 "requests": plan.requests,
                 "distinct": plan.distinct,
-                "cache_mib": SIZES[place] / MIB,
+                "cache_mib": size / MIB,
                 "hit_rate": round(served, 5),
-                "lru": round(plan.hit_rates[place], 5),
+                "lru": round(rates.get(size, plan.limit), 5),  # beyond the last all fits
                 "limit": round(plan.limit, 5),
             }
         )

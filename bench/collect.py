@@ -7,6 +7,7 @@ run's evaluation and bench folders, and prints both tables in Markdown.
 """
 
 import argparse
+import json
 import re
 import sys
 from collections.abc import Mapping
@@ -83,6 +84,15 @@ def device_name(device: Mapping[str, Any]) -> str:
     """Return a device as a part of a file's name."""
     words = f"{device['processor']} {device['cores']} cores"
     return re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_")
+
+
+def keep(result: Mapping[str, Any], figure: str, out: Path = RESULTS) -> None:
+    """Write a result and its plot, ``<name>-<device>.json`` and ``.svg``; print its headline."""
+    name = f"{result['name']}-{device_name(result['device'])}"
+    write_json(out / f"{name}.json", result)
+    (out / f"{name}.svg").write_text(figure, "utf-8")
+    json.dump(result["headline"], sys.stdout, indent=2)
+    sys.stdout.write("\n")
 
 
 def print_quality(metrics: Mapping[str, Any]) -> None:

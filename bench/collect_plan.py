@@ -6,13 +6,12 @@ writes ``bench/results/plan_<name>-<device>.json`` and ``.svg`` from the plan's 
 """
 
 import argparse
-import shutil
 import sys
 from pathlib import Path
 
-from collect import RESULTS, device_name
+from collect import keep
 
-from pintower.artifacts import read_json, write_json
+from pintower.artifacts import read_json
 from pintower.errors import PintowerError
 
 METHOD = (
@@ -57,9 +56,7 @@ def collect(folder: Path, name: str) -> None:
         "method": METHOD,
         "headline": headline,
     }
-    stem = RESULTS / f"plan_{name}-{device_name(made['device'])}"
-    write_json(stem.with_name(f"{stem.name}.json"), result)
-    shutil.copyfile(folder / "plan.svg", stem.with_name(f"{stem.name}.svg"))
+    keep(result, (folder / "plan.svg").read_text("utf-8"))
 
 
 if __name__ == "__main__":

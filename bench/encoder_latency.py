@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from collect import device_name
+from collect import RESULTS, device_name
 from peers.competitors import REFERENCE, RUNTIMES, list_competitors
 from peers.environments import ENVIRONMENTS
 from peers.exports import Export
@@ -40,8 +40,6 @@ from pintower.bench.machine import commit, device, versions
 from pintower.cli.output import set_up_logging, stdout
 from pintower.errors import InputError, PintowerError, SetupError
 from pintower.progress import listening
-
-RESULTS = Path(__file__).parent / "results"
 
 
 def main() -> None:

@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from collect import RESULTS, device_name
+from collect import RESULTS, keep
 from matplotlib.figure import Figure
 
-from pintower.artifacts import read_json, write_json
+from pintower.artifacts import read_json
 from pintower.bench.load import Load, as_rows, unique_load, warmup_load
 from pintower.bench.machine import commit, device, versions
 from pintower.client import Client
@@ -65,11 +65,7 @@ def main() -> None:
         result = measure(given.workdir, given.requests, given.rounds)
     except PintowerError as error:
         sys.exit(f"error: {error}")
-    name = f"{result['name']}-{device_name(result['device'])}"
-    write_json(given.out / f"{name}.json", result)
-    (given.out / f"{name}.svg").write_text(plot(result["rows"]), "utf-8")
-    json.dump(result["headline"], sys.stdout, indent=2)
-    sys.stdout.write("\n")
+    keep(result, plot(result["rows"]), given.out)
 
 
 def measure(workdir: Path, requests: int, rounds: int) -> dict[str, Any]:

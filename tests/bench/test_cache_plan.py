@@ -7,8 +7,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pintower.bench.cache_plan import logged_queries, plan_cache, trace_queries
+from pintower.bench.cache_plan import plan_cache, trace_queries
 from pintower.bench.figure import cache_plot
+from pintower.bench.load import logged_queries
 from pintower.client import Client
 from pintower.errors import DatasetError, InputError
 from pintower.serving.addresses import free_addresses
@@ -67,7 +68,7 @@ def test_a_dataset_without_a_log_is_refused(tmp_path: Path) -> None:
     pl.DataFrame({"query": []}, schema={"query": pl.String}).write_parquet(
         tmp_path / "query_log.parquet"
     )
-    with pytest.raises(DatasetError, match="no query log"):
+    with pytest.raises(DatasetError, match="query_log"):
         logged_queries(tmp_path)
 
 

@@ -55,6 +55,8 @@ def test_rows_come_fastest_first_and_the_first_within_the_budget_is_chosen(plan:
     good = [row for row in plan.rows if not row.failed and row.ndcg_loss <= plan.max_loss]
     assert plan.chosen is not None
     assert plan.rows[plan.chosen] == good[0]
+    assert [row for row in plan.rows if row.verdict == "chosen"] == good[:1]
+    assert all(row.verdict == f"fails {', '.join(row.failed)}" for row in plan.rows if row.failed)
 
 
 def test_efficient_rows_lose_less_the_slower_they_are(plan: Plan) -> None:

@@ -16,7 +16,7 @@ def row(student: str, **changed: Any) -> dict[str, Any]:
         "student": student, "layers": 1, "target": "cpu-int8-static", "precision": "int8-static",
         "sha256": "0" * 64, "latency": latency, "megabytes": 14.2, "ndcg_loss": 0.0003,
         "ndcg_low": -0.0011, "ndcg_high": 0.0018, "score_mean_abs": 0.01,
-        "batch_sensitivity": 1e-7, "failed": [], "efficient": True,
+        "batch_sensitivity": 1e-7, "failed": [], "verdict": "on the front",
     }  # fmt: skip
     return measured | changed
 
@@ -26,10 +26,11 @@ def plan(tmp_path: Path) -> Path:
     folder = tmp_path / "plan"
     folder.mkdir()
     rows = [
-        row("movies-broken", ndcg_loss=None, failed=["query_encoder.min_cosine"], efficient=False),
-        row("movies-1layer"),
+        row("movies-broken", ndcg_loss=None, failed=["query_encoder.min_cosine"],
+            verdict="fails query_encoder.min_cosine"),
+        row("movies-1layer", verdict="chosen"),
         row("movies", layers=None, ndcg_low=None, ndcg_high=None),
-    ]
+    ]  # fmt: skip
     made = {"rows": rows, "chosen": 1, "max_loss": 0.005, "queries": 1_054, "onnxruntime": "1.32.0"}
     write_json(folder / "plan.json", made)
     (folder / "plan.svg").write_text('<svg class="of-the-plan"></svg>', "utf-8")

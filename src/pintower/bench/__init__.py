@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from pintower.artifacts import read_json, write_json
-from pintower.bench.cache_plan import logged_queries, plan_cache
+from pintower.bench.cache_plan import plan_cache
 from pintower.bench.figure import cache_plot, latency_plot
-from pintower.bench.load import Load, as_rows, log_load, unique_load, warmup_load
+from pintower.bench.load import Load, as_rows, log_load, logged_queries, unique_load, warmup_load
 from pintower.bench.machine import commit, device, versions
 from pintower.config import BenchConfig
 from pintower.contracts import Contract

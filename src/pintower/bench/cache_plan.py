@@ -6,16 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 
 from pintower.artifacts import read_json
 from pintower.contracts import Contract
-from pintower.errors import DatasetError, InputError
+from pintower.errors import InputError
 from pintower.models.tokenization import open_tokenizer
-from pintower.serving.cache_model import CachedStep, entry_bytes, replay
+from pintower.serving.cache_model import entry_bytes, replay
 from pintower.text.rendering import Rendering, render_query
 
-__all__ = ["CachePlan", "logged_queries", "plan_cache", "trace_queries"]
+__all__ = ["CachePlan", "plan_cache", "trace_queries"]
 
 _ENCODER = "query_encoder"
 _SMALLEST = 1 << 16
@@ -47,24 +46,6 @@ class CachePlan:
     enough: int
     wanted: float
     wanted_size: int | None
-
-
-def logged_queries(data: Path, requests: int | None = None) -> list[str]:
-    """Return the first queries of a data stage's log, in arrival order; None takes all.
-
-    Raises:
-        DatasetError: if there is none.
-    """
-    path = data / "query_log.parquet"
-    queries: list[str] = []
-    if path.is_file():
-        queries = pl.read_parquet(path, columns=["query"])["query"].to_list()[:requests]
-    if not queries:
-        raise DatasetError(
-            f"{data} holds no query log to replay. Add a query_log or impressions to the dataset "
-            "folder, or give --trace."
-        )
-    return queries
 
 
 def trace_queries(path: Path, words: Sequence[str], requests: int | None = None) -> list[str]:
@@ -121,43 +102,40 @@ def plan_cache(
             f"Target {contract.target.name} runs the query encoder on a GPU, and Triton's cache "
             "takes answers in CPU memory only: there is no cache to plan."
         )
-    steps = _steps(queries, repository, contract)
-    requests = [steps[query] for query in queries]
-    (unbounded,) = replay(requests, [None])
-    entries = {step.key: step.size for (step,) in steps.values()}
-    total = sum(entries.values())
+    entries = _entries(queries, repository, contract)
+    total = sum(dict(entries.values()).values())
     chosen = tuple(sizes) if sizes is not None else tuple(_doubling(total))
-    rates = tuple(found.hit_rate(_ENCODER) for found in replay(requests, chosen))
-    limit = unbounded.hit_rate(_ENCODER)
+    hits = replay((entries[query] for query in queries), [*chosen, None])
+    *rates, limit = (found / len(queries) for found in hits)
     return CachePlan(
         requests=len(queries),
-        distinct=len(steps),
-        bytes_a_query=total / len(entries),
+        distinct=len(entries),
+        bytes_a_query=total / len(dict(entries.values())),
         limit=limit,
         sizes=chosen,
-        hit_rates=rates,
+        hit_rates=tuple(rates),
         enough=_first(chosen, rates, limit - _WITHIN) or chosen[-1],
         wanted=wanted,
         wanted_size=_first(chosen, rates, wanted),
     )
 
 
-def _steps(
+def _entries(
     queries: Sequence[str], repository: Path, contract: Contract
-) -> dict[str, tuple[CachedStep]]:
-    """Return each distinct query's look-up: queries of the same token ids share an entry."""
+) -> dict[str, tuple[tuple[int, ...], int]]:
+    """Return each distinct query's key and bytes: queries of the same token ids share an entry."""
     version = read_json(repository / "release.json")["models"]["tokenizer"]
     folder = repository / "tokenizer" / str(version)
     rendering = Rendering.load(folder / "text.json")
     tokenizer = open_tokenizer(folder / "tokenizer.json", rendering.query_max_tokens)
-    encoder = contract.graphs[_ENCODER]
+    size = entry_bytes(contract.graphs[_ENCODER].outputs, {"batch": 1})
     distinct = list(dict.fromkeys(queries))
     rendered = [render_query(query, rendering) for query in distinct]
-    steps = {}
-    for query, encoding in zip(distinct, tokenizer.encode_batch_fast(rendered), strict=True):
-        size = entry_bytes(encoder.outputs, {"batch": 1})
-        steps[query] = (CachedStep(_ENCODER, tuple(encoding.ids), size),)
-    return steps
+    encodings = tokenizer.encode_batch_fast(rendered)
+    return {
+        query: (tuple(encoding.ids), size)
+        for query, encoding in zip(distinct, encodings, strict=True)
+    }
 
 
 def _doubling(total: int) -> Iterator[int]:

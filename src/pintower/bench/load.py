@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 
 from pintower.data.candidates import CandidateIndex
+from pintower.data.tables import QUERY_LOG, read_table
 from pintower.errors import DatasetError
 from pintower.serving.perf_analyzer import Row
 from pintower.text.rendering import Rendering, normalize_query
 
-__all__ = ["Load", "Request", "as_rows", "log_load", "unique_load", "warmup_load"]
+__all__ = ["Load", "Request", "as_rows", "log_load", "logged_queries", "unique_load", "warmup_load"]
 
 
 @dataclass(frozen=True)
@@ -50,19 +50,19 @@ def log_load(data: Path, pins: Path, requests: int, candidates: int) -> Load:
     Raises:
         DatasetError: if the log is empty.
     """
-    return _load("log", _log(data)[:requests], pins, candidates)
+    return _load("log", logged_queries(data)[:requests], pins, candidates)
 
 
 def unique_load(data: Path, pins: Path, requests: int, candidates: int) -> Load:
     """Return the log's distinct queries, each once: no cache can help."""
-    return _load("unique", _distinct(_log(data))[:requests], pins, candidates)
+    return _load("unique", _distinct(logged_queries(data))[:requests], pins, candidates)
 
 
 def warmup_load(data: Path, pins: Path, load: Load, requests: int, candidates: int) -> Load:
     """Return requests from the end of the log whose queries don't occur in ``load``."""
     rendering = Rendering()
     measured = {normalize_query(request.query, rendering) for request in load.requests}
-    late = _distinct(_log(data)[::-1])
+    late = _distinct(logged_queries(data)[::-1])
     queries = [query for query in late if normalize_query(query, rendering) not in measured]
     if not queries:  # a short log: words that no user typed
         queries = [f"warm up {number}" for number in range(requests)]
@@ -80,8 +80,13 @@ def as_rows(load: Load) -> list[Row]:
     ]
 
 
-def _log(data: Path) -> list[str]:
-    queries = pl.read_parquet(data / "query_log.parquet", columns=["query"])["query"].to_list()
+def logged_queries(data: Path) -> list[str]:
+    """Return the log's queries, in arrival order.
+
+    Raises:
+        DatasetError: if there is none.
+    """
+    queries: list[str] = read_table(data, QUERY_LOG)["query"].to_list()
     if not queries:
         raise DatasetError(
             "The bench replays the query log, and the dataset has none. Add a query_log or "

@@ -61,13 +61,9 @@ def _told(out: Path) -> str:
     words = []
     for name, folder in (("graph", "export"), ("served", "models")):
         path = out / folder / "gates.json"
-        decided = (
-            [item for item in read_gates(path) if item.allowed is not None]
-            if (path.is_file())
-            else []
-        )
-        overruled = sum(item.overruled for item in decided)
-        if decided:
+        gates = read_gates(path) if path.is_file() else []
+        if decided := [item for item in gates if item.allowed is not None]:
+            overruled = sum(item.overruled for item in decided)
             more = f" ({overruled} overruled)" if overruled else ""
             words.append(f"all {len(decided)} {name} gates{more}")
     return f"It passed {' and '.join(words)}." if words else "No gate was measured."

@@ -38,16 +38,18 @@ def plan_cache(
     Sizes are those of `pintower serve --cache-mib`. The hit rate is the query encoder's, requests
     one at a time; simultaneous requests for one query miss together.
     """
-    from pintower.bench.cache_plan import logged_queries, trace_queries
     from pintower.bench.cache_plan import plan_cache as make
+    from pintower.bench.cache_plan import trace_queries
     from pintower.bench.figure import cache_plot
+    from pintower.bench.load import logged_queries
 
     if not (workdir / "models" / "release.json").is_file():
         raise InputError(
             f"{workdir} is no work folder of a run or a build: it has no models/release.json."
         )
-    log = logged_queries(workdir / "data", None if trace is not None else requests)
-    queries = log if trace is None else trace_queries(trace, list(dict.fromkeys(log)), requests)
+    log = logged_queries(workdir / "data")
+    words = list(dict.fromkeys(log))
+    queries = log[:requests] if trace is None else trace_queries(trace, words, requests)
     plan = make(queries, workdir / "models", wanted=hit_rate)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)

@@ -74,7 +74,7 @@ def plan(
         print_json(result)
     else:
         table = Table("student", "layers", "target", "p50 ms", "p99 ms", "MB", "nDCG@20 lost", "")
-        for place, row in enumerate(made.rows):
+        for row in made.rows:
             table.add_row(
                 row.student,
                 str(row.layers or ""),
@@ -83,7 +83,7 @@ def plan(
                 f"{row.latency.p99_ms:.3f}",
                 f"{row.megabytes:.1f}",
                 f"{row.ndcg_loss:+.2%} ({row.ndcg_low:+.2%} to {row.ndcg_high:+.2%})",
-                _verdict(place == made.chosen, row.failed, row.efficient),
+                row.verdict,
             )
         stdout.print(table)
         stdout.print(f"The plot: {out / 'plan.svg'}")
@@ -96,9 +96,3 @@ def plan(
         raise GateFailed(
             f"No query encoder loses at most {max_loss:.2%} of nDCG@20 and passes its gates."
         )
-
-
-def _verdict(chosen: bool, failed: tuple[str, ...], efficient: bool) -> str:
-    if failed:
-        return f"fails {', '.join(failed)}"
-    return "chosen" if chosen else "on the front" if efficient else ""

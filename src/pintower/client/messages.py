@@ -101,8 +101,12 @@ def _names_model(error: InferenceServerException) -> bool:
 def _text(name: str, texts: Sequence[str], shape: tuple[int, ...]) -> triton.InferInput:
     """Return a BYTES input; lone surrogates become "?", which UTF-8 could not carry."""
     tensor = triton.InferInput(name, shape, "BYTES")
-    if other := next((text for text in texts if not isinstance(text, str)), None):
-        raise InputError(f"{name} takes text; given was {other!r} ({type(other).__name__}).")
-    encoded = [text.encode("utf-8", errors="replace") for text in texts]
+    try:
+        encoded = [text.encode("utf-8", errors="replace") for text in texts]
+    except AttributeError:
+        other = next(text for text in texts if not isinstance(text, str))
+        raise InputError(
+            f"{name} takes text; given was {other!r} ({type(other).__name__})."
+        ) from None
     tensor.set_data_from_numpy(np.array(encoded, dtype=np.object_).reshape(shape))
     return tensor

@@ -1,11 +1,9 @@
 """Gates on an encoder's graph: the same embeddings as in torch."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
-from pintower.contracts import BuiltGraph
+from pintower.export.embedded import Embedded
 from pintower.gates import Gate, gate
 from pintower.targets import Limits
 
@@ -17,13 +15,7 @@ _NORM_MAX_ABS = 1e-3
 """Every form of a graph normalizes in floating point."""
 
 
-def encoder_gates(
-    built: BuiltGraph,
-    texts: Sequence[str],
-    alone: NDArray[np.float32],
-    reference: NDArray[np.float32],
-    limits: Limits,
-) -> list[Gate]:
+def encoder_gates(embedded: Embedded, limits: Limits) -> list[Gate]:
     """Compare what an encoder's graph makes of N texts, each alone, with torch in fp32.
 
     An fp32 graph is held to the largest difference of any element, a quantized one to the smallest
@@ -31,12 +23,11 @@ def encoder_gates(
     scoring head does.
 
     Args:
-        built: the graph.
-        texts: as rendered for the encoder.
-        alone: their embeddings by the graph, each text embedded alone, FP32 [N, D].
-        reference: their embeddings in torch, FP32 [N, D].
+        embedded: the texts.
         limits: of the target.
     """
+    built, texts = embedded.built, embedded.texts
+    alone, reference = embedded.alone, embedded.reference
     difference = np.abs(alone - reference)
     cosine = _cosine(alone, reference)
     worst = int(np.argmin(np.nan_to_num(cosine, nan=-1.0)))

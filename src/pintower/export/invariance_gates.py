@@ -1,12 +1,11 @@
 """Gates on what else is there: a text's embedding must not hang on its batch, run or threads."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pintower.contracts import BuiltGraph
+from pintower.export.embedded import Embedded
 from pintower.export.flips import count_flips
 from pintower.gates import Gate, gate
 from pintower.models.onnx_session import GraphEncoder, open_graph
@@ -19,35 +18,21 @@ _REPEATED = 50
 _TOP = 8
 
 
-def batch_gates(
-    built: BuiltGraph,
-    encoder: GraphEncoder,
-    texts: Sequence[str],
-    vectors: NDArray[np.float32] | None,
-    alone: NDArray[np.float32],
-    others: NDArray[np.float32],
-    limits: Limits,
-    *,
-    batched: bool,
-) -> list[Gate]:
+def batch_gates(embedded: Embedded, limits: Limits, *, batched: bool) -> list[Gate]:
     """Embed texts in batches of mixed lengths.
 
     What a difference means is told by cosines with the other side's embeddings: by how much one
     moves, and how many pairs in a text's top 8 of them change places.
 
     Args:
-        built: the graph.
-        encoder: the graph with its tokenizer.
-        texts: N, as rendered.
-        vectors: their feature vectors FP32 [N, V], if it takes any.
-        alone: their embeddings, each text embedded alone, FP32 [N, D].
-        others: embeddings of the other tower FP32 [M, D].
+        embedded: the texts.
         limits: of the target.
         batched: whether a server may batch; else the figures are told, not limited.
     """
-    mixed = _in_mixed_batches(encoder, texts, vectors)
+    built, alone, others = embedded.built, embedded.alone, embedded.others
+    mixed = _in_mixed_batches(embedded)
     change, flips, pairs = _moved(alone, mixed, others)
-    detail = {"texts": len(texts), "batch": _BATCH, "cosines_with": len(others)}
+    detail = {"texts": len(alone), "batch": _BATCH, "cosines_with": len(others)}
     return [
         gate(
             f"{built.name}.batch_sensitivity",
@@ -64,34 +49,22 @@ def batch_gates(
     ]
 
 
-def repetition_gates(
-    built: BuiltGraph,
-    path: Path,
-    encoder: GraphEncoder,
-    texts: Sequence[str],
-    vectors: NDArray[np.float32] | None,
-    alone: NDArray[np.float32],
-    others: NDArray[np.float32],
-    limits: Limits,
-) -> list[Gate]:
+def repetition_gates(embedded: Embedded, path: Path, limits: Limits) -> list[Gate]:
     """Embed some of the texts again alone, and on two threads.
 
     Args:
-        built: the graph.
-        path: of its file.
-        encoder: the graph with its tokenizer.
-        texts: N, as rendered.
-        vectors: their feature vectors FP32 [N, V], if it takes any.
-        alone: their embeddings, each text embedded alone, FP32 [N, D].
-        others: embeddings of the other tower FP32 [M, D].
+        embedded: the texts.
+        path: of the graph's file.
         limits: of the target.
     """
+    built, encoder, alone = embedded.built, embedded.encoder, embedded.alone
+    texts, vectors = embedded.texts, embedded.vectors
     few = slice(None, None, max(1, len(texts) // _REPEATED))
     some = [*texts[few]]
     extra = None if vectors is None else vectors[few]
     again = float(np.abs(encoder.embed(some, extra) - alone[few]).max())
     two = GraphEncoder(open_graph(path, built, threads=2), encoder.tokenizer)
-    threads, _, _ = _moved(alone[few], two.embed(some, extra), others)
+    threads, _, _ = _moved(alone[few], two.embed(some, extra), embedded.others)
     return [
         gate(f"{built.name}.repeat_max_abs", again, 0.0, detail={"texts": len(some)}),
         gate(
@@ -113,10 +86,9 @@ def _moved(
     return float(np.abs(first - second).max()), int(swapped), int(pairs)
 
 
-def _in_mixed_batches(
-    encoder: GraphEncoder, texts: Sequence[str], vectors: NDArray[np.float32] | None
-) -> NDArray[np.float32]:
+def _in_mixed_batches(embedded: Embedded) -> NDArray[np.float32]:
     """Return the embeddings of texts in batches of any lengths, the short ones padded."""
+    encoder, texts, vectors = embedded.encoder, embedded.texts, embedded.vectors
     order = np.random.default_rng(0).permutation(len(texts))
     result = np.zeros((len(texts), encoder.width), dtype=np.float32)
     for start in range(0, len(order), _BATCH):

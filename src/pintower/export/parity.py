@@ -1,14 +1,12 @@
 """The gates of an export: its graphs against the student in torch, on texts from the data."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from pintower.contracts import BuiltGraph
+from pintower.export.embedded import Embedded
 from pintower.export.encoder_gates import encoder_gates
 from pintower.export.half.gates import half_gate
 from pintower.export.invariance_gates import batch_gates, repetition_gates
@@ -71,18 +69,12 @@ class Measurement:
 
     def encoder(self, built: BuiltGraph) -> list[Gate]:
         """Measure the query encoder's parity and invariance."""
-        reference = self.reference
-        texts = reference.rendered(reference.queries)
-        wanted = reference.query_embeddings
-        gates = self._embeddings(
-            built,
-            self._open(built),
-            (texts, None),
-            (wanted, reference.pin_embeddings),
-            batched=self.target.max_batch_size > 1,
-        )
+        embedded = self._queries(built, self._open(built))
+        gates = self._alone_and_together(embedded)
+        gates += repetition_gates(embedded, self.folder / built.file, self.limits)
         if built.precision == "fp16":
-            path, tokenizer = self.folder / built.file, reference.query_tokenizer
+            path, tokenizer = self.folder / built.file, self.reference.query_tokenizer
+            texts, wanted = embedded.texts, embedded.reference
             gates.append(half_gate(built, path, tokenizer, texts, wanted, self.limits))
         return gates
 
@@ -91,39 +83,20 @@ class Measurement:
         gates = self.structure(built)
         if failed(gates):
             return gates
-        reference = self.reference
-        graph = open_graph(self.folder / built.file, built)
-        return gates + self._embeddings(
+        reference, path = self.reference, self.folder / built.file
+        embedded = Embedded(
             built,
-            GraphEncoder(graph, reference.pin_tokenizer),
-            (reference.pin_texts, reference.pin_vectors),
-            (reference.pin_embeddings, reference.query_embeddings),
-            batched=True,
+            GraphEncoder(open_graph(path, built), reference.pin_tokenizer),
+            reference.pin_texts,
+            reference.pin_vectors,
+            reference.pin_embeddings,
+            reference.query_embeddings,
         )
-
-    def _embeddings(
-        self,
-        built: BuiltGraph,
-        encoder: GraphEncoder,
-        inputs: tuple[Sequence[str], NDArray[np.float32] | None],
-        embeddings: tuple[NDArray[np.float32], NDArray[np.float32]],
-        *,
-        batched: bool,
-    ) -> list[Gate]:
-        """Measure parity and invariance of an encoder on texts and their feature vectors.
-
-        ``embeddings`` are torch's of these texts, and of the other tower's.
-        """
-        texts, vectors = inputs
-        own, others = embeddings
-        alone = encoder.embed(texts, vectors)
-        path = self.folder / built.file
         return [
-            *encoder_gates(built, texts, alone, own, self.limits),
-            *batch_gates(
-                built, encoder, texts, vectors, alone, others, self.limits, batched=batched
-            ),
-            *repetition_gates(built, path, encoder, texts, vectors, alone, others, self.limits),
+            *gates,
+            *encoder_gates(embedded, self.limits),
+            *batch_gates(embedded, self.limits, batched=True),
+            *repetition_gates(embedded, path, self.limits),
         ]
 
     def scorer(self, built: BuiltGraph) -> list[Gate]:
@@ -135,23 +108,21 @@ class Measurement:
         return gates + self._in_target(built, self._scores)
 
     def _query_encoder_in_target(self, built: BuiltGraph, graph: OnnxGraph) -> list[Gate]:
+        encoder = GraphEncoder(graph, self.reference.query_tokenizer)
+        embedded = self._queries(built, encoder)
+        return self._alone_and_together(embedded) + self._ranking(encoder, self.reference)
+
+    def _queries(self, built: BuiltGraph, encoder: GraphEncoder) -> Embedded:
         reference = self.reference
-        encoder = GraphEncoder(graph, reference.query_tokenizer)
         texts = reference.rendered(reference.queries)
-        alone = encoder.embed(texts)
+        wanted, others = reference.query_embeddings, reference.pin_embeddings
+        return Embedded(built, encoder, texts, None, wanted, others)
+
+    def _alone_and_together(self, embedded: Embedded) -> list[Gate]:
+        batched = self.target.max_batch_size > 1
         return [
-            *encoder_gates(built, texts, alone, reference.query_embeddings, self.limits),
-            *batch_gates(
-                built,
-                encoder,
-                texts,
-                None,
-                alone,
-                reference.pin_embeddings,
-                self.limits,
-                batched=self.target.max_batch_size > 1,
-            ),
-            *self._ranking(encoder, reference),
+            *encoder_gates(embedded, self.limits),
+            *batch_gates(embedded, self.limits, batched=batched),
         ]
 
     def _in_target(

@@ -1,7 +1,7 @@
 """The planner: which query encoder in which precision, by what it costs and what it loses."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,7 @@ class PlanRow:
         batch_sensitivity: by how much a batch can move a cosine.
         failed: names of gates it does not pass, the loss of nDCG left aside.
         efficient: no other row is both faster and loses less.
+        verdict: in words: chosen, on the front, the gates it fails, or nothing.
     """
 
     student: str
@@ -63,6 +64,7 @@ class PlanRow:
     batch_sensitivity: float
     failed: tuple[str, ...]
     efficient: bool = False
+    verdict: str = ""
 
 
 @dataclass(frozen=True)
@@ -152,9 +154,12 @@ def make_plan(
     ]
     rows = _mark_efficient(sorted(rows, key=lambda row: row.latency.p50_ms))
     good = [place for place, row in enumerate(rows) if not row.failed and row.ndcg_loss <= max_loss]
+    chosen = good[0] if good else None
     return Plan(
-        rows=tuple(rows),
-        chosen=good[0] if good else None,
+        rows=tuple(
+            replace(row, verdict=_verdict(row, place == chosen)) for place, row in enumerate(rows)
+        ),
+        chosen=chosen,
         max_loss=max_loss,
         queries=len(first.judged.pairs.queries),
         onnxruntime=onnxruntime.__version__,
@@ -211,8 +216,14 @@ def _mark_efficient(rows: Sequence[PlanRow]) -> list[PlanRow]:
     for row in rows:
         efficient = not row.failed and row.ndcg_loss < least
         least = min(least, row.ndcg_loss) if efficient else least
-        marked.append(PlanRow(**{**vars(row), "efficient": efficient}))
+        marked.append(replace(row, efficient=efficient))
     return marked
+
+
+def _verdict(row: PlanRow, chosen: bool) -> str:
+    if row.failed:
+        return f"fails {', '.join(row.failed)}"
+    return "chosen" if chosen else "on the front" if row.efficient else ""
 
 
 def _require_same_pins(first: Student, other: Student) -> None:

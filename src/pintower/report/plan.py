@@ -86,8 +86,6 @@ def describe_plan(folder: Path) -> Planned:
 
 
 def _row(row: Mapping[str, Any], chosen: bool) -> PlannedRow:
-    failed = row["failed"]
-    front = "on the front" if row["efficient"] else ""
     return PlannedRow(
         student=row["student"],
         layers=str(row["layers"] or ""),
@@ -98,9 +96,9 @@ def _row(row: Mapping[str, Any], chosen: bool) -> PlannedRow:
         loss=_finite(row["ndcg_loss"]),
         low=_finite(row["ndcg_low"]),
         high=_finite(row["ndcg_high"]),
-        verdict=f"fails {', '.join(failed)}" if failed else "chosen" if chosen else front,
+        verdict=row["verdict"],
         chosen=chosen,
-        failed=bool(failed),
+        failed=bool(row["failed"]),
     )
 
 

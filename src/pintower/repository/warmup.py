@@ -114,9 +114,9 @@ def write_warmups(config: ModelConfig, warmups: Sequence[Warmup], folder: Path) 
 
 
 def _ids(offline: OfflineRelease, query: bytes) -> dict[str, NDArray[Any]]:
-    ids = np.array(offline.token_ids(query) or [0], dtype=np.int64)
-    mask = np.full(len(ids), bool(offline.token_ids(query)), dtype=np.int64)
-    return {"INPUT_IDS": ids, "ATTENTION_MASK": mask}
+    found = offline.token_ids(query)
+    ids = np.array(found or [0], dtype=np.int64)  # a text without a token is one masked place
+    return {"INPUT_IDS": ids, "ATTENTION_MASK": np.full_like(ids, bool(found))}
 
 
 def _scored(

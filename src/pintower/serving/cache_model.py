@@ -7,49 +7,14 @@ in a block of Boost's best-fit allocator.
 
 from collections import OrderedDict
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
 
 from pintower.contracts import DType, Tensor
 
-__all__ = ["CacheReplay", "CachedStep", "Lru", "entry_bytes", "replay"]
+__all__ = ["Lru", "entry_bytes", "replay"]
 
 _ITEM_BYTES: dict[DType, int] = {"BOOL": 1, "FP16": 2, "INT32": 4, "FP32": 4, "INT64": 8}
 _BLOCK = 16
 """Alignment of the allocator's blocks, and the bytes each has for itself."""
-
-
-@dataclass(frozen=True)
-class CachedStep:
-    """One look-up of a request.
-
-    Attributes:
-        model: whose answer it is.
-        key: what the answer hangs on; equal keys are one entry.
-        size: of the entry, bytes.
-    """
-
-    model: str
-    key: Hashable
-    size: int
-
-
-@dataclass(frozen=True)
-class CacheReplay:
-    """What a cache did with a stream of requests.
-
-    Attributes:
-        size: of the cache, bytes; None for one that never drops anything.
-        hits: by model.
-        lookups: by model.
-    """
-
-    size: int | None
-    hits: dict[str, int]
-    lookups: dict[str, int]
-
-    def hit_rate(self, model: str) -> float:
-        """Return a model's hits over its look-ups."""
-        return self.hits.get(model, 0) / max(1, self.lookups.get(model, 0))
 
 
 class Lru:
@@ -102,23 +67,19 @@ def entry_bytes(outputs: Sequence[Tensor], sizes: dict[str, int]) -> int:
     return -(-(packed + _BLOCK) // _BLOCK) * _BLOCK
 
 
-def replay(
-    requests: Iterable[Sequence[CachedStep]], sizes: Sequence[int | None]
-) -> list[CacheReplay]:
-    """Send requests, one at a time, through caches of several sizes side by side.
+def replay(lookups: Iterable[tuple[Hashable, int]], sizes: Sequence[int | None]) -> list[int]:
+    """Send look-ups, one at a time, through caches of several sizes side by side.
 
     Args:
-        requests: the look-ups of each, in order.
+        lookups: key of each, which names the model where several are cached, and its entry's bytes.
         sizes: of the caches, bytes; None for one without a bound.
+
+    Returns:
+        The hits in each cache.
     """
     caches = [Lru(size) for size in sizes]
-    hits: list[dict[str, int]] = [{} for _ in sizes]
-    lookups: dict[str, int] = {}
-    for steps in requests:
-        for step in steps:
-            lookups[step.model] = lookups.get(step.model, 0) + 1
-            key = (step.model, step.key)
-            for cache, counted in zip(caches, hits, strict=True):
-                if cache.ask(key, step.size):
-                    counted[step.model] = counted.get(step.model, 0) + 1
-    return [CacheReplay(size, counted, lookups) for size, counted in zip(sizes, hits, strict=True)]
+    hits = [0] * len(caches)
+    for key, size in lookups:
+        for place, cache in enumerate(caches):
+            hits[place] += cache.ask(key, size)
+    return hits

@@ -87,14 +87,17 @@ def choose_scale(
     for columns, channels in _by_cost(*weight.shape, free=free):
         candidates = product.channels() if channels else [None]
         scales = [product.measure(channel, columns) for channel in candidates]
-        tried.append(min(scales, key=lambda scale: scale.error))
+        tried.append(min(scales, key=_error))
         if tried[-1].error <= max_error:
             break
-    within = [scale for scale in tried if scale.error <= max_error]
-    chosen = within[0] if within else min(tried, key=lambda scale: scale.error)
+    chosen = tried[-1] if tried[-1].error <= max_error else min(tried, key=_error)
     if method == "minmax":
         return chosen
     return product.measure(chosen.channel, chosen.columns, method)
+
+
+def _error(scale: ProductScale) -> float:
+    return scale.error
 
 
 def _by_cost(inner: int, outer: int, *, free: bool) -> list[tuple[bool, bool]]:
