@@ -22,10 +22,12 @@ def main(path: str, threads: int) -> None:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    width = session.get_inputs()[0].shape[1]
     feeds = []
     for ids in json.load(sys.stdin):
-        row = np.array([ids], dtype=np.int64)
-        feeds.append({"INPUT_IDS": row, "ATTENTION_MASK": np.ones_like(row)})
+        row = np.full((1, width), -1, dtype=np.int64)
+        row[0, : len(ids)] = ids
+        feeds.append({"INPUT_IDS": row})
     for feed in feeds[:WARM_UP]:
         session.run(["EMBEDDING"], feed)
     taken = []

@@ -7,11 +7,7 @@ from pydantic import ValidationError
 
 from pintower.accelerators import CudaAccelerator, TensorRTAccelerator
 
-PROFILE = {
-    "min": {"batch": 1, "length": 1},
-    "opt": {"batch": 4, "length": 8},
-    "max": {"batch": 16, "length": 32},
-}
+PROFILE = {"min": 1, "opt": 4, "max": 16}
 
 
 def cuda(**parameters: Any) -> CudaAccelerator:
@@ -62,8 +58,8 @@ def test_a_wrong_tensorrt_parameter_is_named(parameters: dict[str, Any], message
 
 
 def test_a_profile_that_falls_is_refused() -> None:
-    profile = {**PROFILE, "max": {"batch": 16, "length": 4}}
-    with pytest.raises(ValidationError, match=r"min, opt and max of length are \[1, 8, 4\]"):
+    profile = {**PROFILE, "opt": 32}
+    with pytest.raises(ValidationError, match=r"min, opt and max are \[1, 32, 16\]"):
         tensorrt(profile=profile)
 
 

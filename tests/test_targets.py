@@ -40,7 +40,7 @@ def test_only_listed_models_run_on_the_gpu() -> None:
         ("gpu-fp32", {"accelerator": None}, r"device 'gpu' needs \[accelerator\]"),
         ("gpu-fp32", {"device": "cpu"}, r"device 'cpu' takes no \[accelerator\]"),
         ("gpu-fp32", {"device": "tpu"}, "device"),
-        ("gpu-tensorrt-fp16", {"max_batch_size": 128}, r"profile\.max\.batch is 64, below max_ba"),
+        ("gpu-tensorrt-fp16", {"max_batch_size": 128}, r"profile\.max is 64, below max_ba"),
         ("cpu-int8", {"instruction_set": ["AVX512-VNNI"]}, "instruction_set"),
         ("cpu-int8", {"threads": {"query_encoder": {}}}, "threads is given for query_encoder; w"),
         ("cpu-int8", {"instances": {"tokenizer": 1}}, "instances is given for tokenizer; wanted"),

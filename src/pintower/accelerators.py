@@ -19,7 +19,6 @@ __all__ = [
     "Accelerator",
     "CudaAccelerator",
     "Profile",
-    "ProfileShape",
     "TensorRTAccelerator",
 ]
 
@@ -125,37 +124,24 @@ class CudaAccelerator(_Accelerator):
         return _checked(value, CUDA_PARAMETERS, "cuda")
 
 
-class ProfileShape(_Model):
-    """Sizes of the query encoder's varying axes.
-
-    Attributes:
-        batch: queries.
-        length: tokens.
-    """
-
-    batch: Annotated[int, Field(gt=0)]
-    length: Annotated[int, Field(gt=0)]
-
-
 class Profile(_Model):
-    """The shapes one TensorRT engine is built for; others would have it built again, for minutes.
+    """Batches one TensorRT engine is built for; others would have it built again, for minutes.
 
     Attributes:
-        min: smallest.
-        opt: what kernels are chosen for.
-        max: largest.
+        min: fewest queries.
+        opt: as many as kernels are chosen for.
+        max: most.
     """
 
-    min: ProfileShape
-    opt: ProfileShape
-    max: ProfileShape
+    min: Annotated[int, Field(gt=0)]
+    opt: Annotated[int, Field(gt=0)]
+    max: Annotated[int, Field(gt=0)]
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        for axis in ("batch", "length"):
-            sizes = [getattr(shape, axis) for shape in (self.min, self.opt, self.max)]
-            if sizes != sorted(sizes):
-                raise ValueError(f"min, opt and max of {axis} are {sizes}; they may not fall")
+        sizes = [self.min, self.opt, self.max]
+        if sizes != sorted(sizes):
+            raise ValueError(f"min, opt and max are {sizes}; they may not fall")
         return self
 
 
@@ -163,7 +149,7 @@ class TensorRTAccelerator(_Accelerator):
     """ONNX Runtime's TensorRT execution provider; CUDA takes what TensorRT does not.
 
     Attributes:
-        profile: shapes of the query encoder's inputs.
+        profile: batches of the query encoder.
         engine_cache: folder on the server that engines are kept in. It has to exist and be
             writable. ONNX Runtime finds an engine again by the graph's names, not by its weights,
             so each artifact gets a folder of its own in there.

@@ -35,8 +35,7 @@ _CHECKS = {
     "scorer": "contract opset ir_version file_size target_loads runs max_abs invalid_rows",
     "ranking": "ndcg_loss_rel ndcg_loss_rel_low top8_flips kendall_tau score_max_abs "
     "score_mean_abs",
-    "preflight": "opset ir_version precision onnxruntime_older instructions_missing gpus "
-    "query_tokens",
+    "preflight": "opset ir_version precision onnxruntime_older instructions_missing gpus",
 }
 _SERVED = (
     "runtimes_agree runtimes_min_cosine runtimes_flips tokenizer_golden_set served_errors "

@@ -189,10 +189,10 @@ class Target(_Model):
             if name not in _SERVED:
                 yield f"accelerator.models has {name!r}; allowed: {', '.join(_SERVED)}"
         if isinstance(self.accelerator, TensorRTAccelerator):
-            largest = self.accelerator.profile.max.batch
+            largest = self.accelerator.profile.max
             if largest < self.max_batch_size:
                 yield (
-                    f"accelerator.profile.max.batch is {largest}, below max_batch_size "
+                    f"accelerator.profile.max is {largest}, below max_batch_size "
                     f"{self.max_batch_size}; a larger batch would have the engine built again"
                 )
 

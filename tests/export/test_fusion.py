@@ -8,6 +8,7 @@ from onnx import numpy_helper
 
 from pintower.contracts import GraphContract, load_graph_contract
 from pintower.export import fusion
+from pintower.export.entrance import without_entrance
 from pintower.export.fusion import fuse
 from pintower.export.graphs import EncoderGraph
 from pintower.export.samples import token_batches
@@ -34,7 +35,9 @@ def test_fused_graph_that_computes_something_else_is_dropped(
 
     original = fusion.optimize_model
     monkeypatch.setattr(fusion, "optimize_model", optimize)
-    contract: GraphContract = load_graph_contract("query_encoder").resolve({"D": 16})
+    contract: GraphContract = without_entrance(
+        load_graph_contract("query_encoder").resolve({"D": 16})
+    )
     encoder = load_student(tiny_student).query_encoder
     trace(EncoderGraph(encoder), contract, tmp_path / "traced.onnx")
     texts = token_batches(load_tokenizer(tiny_student / "query_encoder", 16), ["red shoes", "a"])

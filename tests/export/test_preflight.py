@@ -13,19 +13,17 @@ from pintower.serving.machine import cpu_flags
 from pintower.targets import Target, load_target
 from tests.test_targets import TARGETS
 
-TOKENS = 32
-
 
 def changed(name: str, **changes: Any) -> Target:
     return load_target(name).model_copy(update=changes)
 
 
-def stopped(target: Target, tokens: int = TOKENS) -> dict[str, str]:
-    return {item.name: explain(item) for item in failed(preflight(target, tokens))}
+def stopped(target: Target) -> dict[str, str]:
+    return {item.name: explain(item) for item in failed(preflight(target))}
 
 
 def told(target: Target, name: str) -> Gate:
-    (item,) = (item for item in preflight(target, TOKENS) if item.name == f"preflight.{name}")
+    (item,) = (item for item in preflight(target) if item.name == f"preflight.{name}")
     return item
 
 
@@ -97,11 +95,3 @@ def test_a_gpu_target_tells_that_its_graphs_are_measured_on_the_cpu(
     item = told(load_target("gpu-fp32"), "gpus")
     assert item.passed and item.measured == 0
     assert item.detail == {"graph_gates": "measured on the CPU"}
-
-
-def test_queries_longer_than_tensorrts_profile_are_refused() -> None:
-    """An engine for 64 tokens would be built again for 65, in the middle of a request."""
-    target = load_target("gpu-tensorrt-fp16")
-    assert stopped(target, 64) == {}
-    assert "measured 65, allowed <= 64" in stopped(target, 65)["preflight.query_tokens"]
-    assert stopped(load_target("gpu-fp16"), 65) == {}

@@ -68,7 +68,8 @@ def rename_output(model: onnx.ModelProto) -> None:
 
 
 def swap_inputs(model: onnx.ModelProto) -> None:
-    swapped = {"INPUT_IDS": "ATTENTION_MASK", "ATTENTION_MASK": "INPUT_IDS"}
+    swapped = {"entrance.ids": "entrance.mask", "entrance.mask": "entrance.ids"}
+    """Of the encoder behind its entrance, which has one."""
     for node in model.graph.node:
         node.input[:] = [swapped.get(name, name) for name in node.input]
 

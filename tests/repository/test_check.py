@@ -44,9 +44,9 @@ def test_a_folder_that_is_no_repository_says_so(tmp_path: Path) -> None:
     [
         (
             "query_encoder",
-            'name: "ATTENTION_MASK"',
-            'name: "MASK"',
-            "query_encoder: input ATTENTION_MASK is missing; found INPUT_IDS, MASK",
+            'name: "INPUT_IDS"',
+            'name: "IDS"',
+            "query_encoder: input INPUT_IDS is missing; found IDS",
         ),
         (
             "query_encoder",

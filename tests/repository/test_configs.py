@@ -18,7 +18,7 @@ from pintower.targets import GRAPHS, load_target
 
 GOLDEN = Path(__file__).parent / "golden"
 TARGETS = ["cpu-fp32", "cpu-int8", "cpu-int8-static", "gpu-fp16", "gpu-fp32", "gpu-tensorrt-fp16"]
-SYMBOLS = {"D": 128, "F": 11, "V": 0}
+SYMBOLS = {"D": 128, "F": 11, "T": 33, "V": 0}
 
 
 def contract_for(target: str) -> Contract:

@@ -32,17 +32,11 @@ pytestmark = pytest.mark.triton
 COUNT = int(os.environ.get("PINTOWER_ODD_REQUESTS", "400"))
 SEED = 20_261_124
 TIMEOUT = 20.0
-ENSEMBLES = {
-    "relevance": {"QUERY": "BYTES", "PIN_IDS": "BYTES"},
-    "relevance_from_embeddings": {
-        "QUERY": "BYTES",
-        "PIN_EMBEDDINGS": "FP32",
-        "MATCH_FEATURES": "FP32",
-    },
-    "query_embedding": {"QUERY": "BYTES"},
-}
+ENSEMBLES = ("relevance", "relevance_from_embeddings", "query_embedding")
 TYPES = ["BYTES", "FP32", "INT64", "BOOL", "FP16", "UINT8", "NONSENSE", ""]
-OUTPUTS = {"relevance": 3, "relevance_from_embeddings": 3, "query_embedding": 1}
+OUTPUTS = {"relevance": 3, "relevance_from_embeddings": 3, "query_embedding": 1, "query_encoder": 1}
+WIDTH = 17
+"""Token ids a row, of the tiny student."""
 
 
 @dataclass(frozen=True)
@@ -108,14 +102,21 @@ small_shapes = st.lists(st.sampled_from([-1, 0, 1, 2, 3, 5, 16]), max_size=4)
 """Over HTTP no large ones: Triton 24.10 allocates what a JSON body claims before it checks it, and
 ends where there is no such memory. No repository can help that."""
 shapes = small_shapes | st.lists(st.sampled_from([1, 16, 2**33, 2**62]), max_size=4)
+token_ids = st.integers(-(2**63), 2**63 - 1) | st.integers(-2, 40)
 floats = st.floats(width=32) | st.sampled_from([0.0, float("nan"), float("inf"), -float("inf")])
 
 
 @st.composite
 def valid_requests(draw: st.DrawFn) -> tuple[service_pb2.ModelInferRequest, int | None]:
     """A request as the contract has it, with odd values, and how many rows its answer has."""
-    model = draw(st.sampled_from(sorted(ENSEMBLES)))
+    model = draw(st.sampled_from(sorted(OUTPUTS)))
     request = service_pb2.ModelInferRequest(model_name=model)
+    if model == "query_encoder":
+        rows = draw(st.integers(1, 4))
+        ids = draw(st.lists(token_ids, min_size=rows * WIDTH, max_size=rows * WIDTH))
+        request.inputs.add(name="INPUT_IDS", datatype="INT64", shape=[rows, WIDTH])
+        request.raw_input_contents.append(np.array(ids, np.int64).tobytes())
+        return request, rows
     query = draw(odd_texts)
     request.inputs.add(name="QUERY", datatype="BYTES", shape=[1, 1])
     request.raw_input_contents.append(packed([query]))
@@ -137,11 +138,12 @@ def valid_requests(draw: st.DrawFn) -> tuple[service_pb2.ModelInferRequest, int 
 @st.composite
 def broken_requests(draw: st.DrawFn) -> service_pb2.ModelInferRequest:
     """A request in which names, types, shapes or bytes may be anything."""
-    model = draw(st.sampled_from([*sorted(ENSEMBLES), "tokenizer", "pin_features", "scorer"]))
+    model = draw(st.sampled_from([*sorted(OUTPUTS), "tokenizer", "pin_features", "scorer"]))
     request = service_pb2.ModelInferRequest(
         model_name=model, model_version=draw(st.sampled_from(["", "1", "2", "x"]))
     )
     names = ["QUERY", "PIN_IDS", "TEXT", "PIN_EMBEDDINGS", "MATCH_FEATURES", "QUERY_EMBEDDING"]
+    names.append("INPUT_IDS")
     for name in draw(st.lists(st.sampled_from([*names, "", "NONE"]), max_size=4)):
         datatype = draw(st.sampled_from(TYPES))
         request.inputs.add(name=name, datatype=datatype, shape=draw(shapes))
@@ -219,7 +221,7 @@ def test_broken_requests_are_refused_or_answered_in_full_twice(
 @seed(SEED)
 @odd
 @given(
-    st.sampled_from([*sorted(ENSEMBLES), "tokenizer", "none", "..%2f"]),
+    st.sampled_from([*sorted(OUTPUTS), "tokenizer", "none", "..%2f"]),
     broken_bodies,
     st.sampled_from([{}, {"Inference-Header-Content-Length": "7"}, {"Content-Encoding": "gzip"}]),
 )
@@ -233,6 +235,28 @@ def test_broken_bodies_over_http_are_refused_or_answered_in_full_twice(
             assert json.loads(answer)["outputs"]
         else:
             assert answer
+
+
+@pytest.mark.parametrize("shape", [[WIDTH, 1], [1, WIDTH, 1], [WIDTH], [1, WIDTH - 1], [0, WIDTH]])
+def test_a_golden_querys_ids_in_another_shape_leave_no_answer_behind(
+    built: Path, shape: list[int]
+) -> None:
+    """Triton's cache compares bytes alone: the wrong shape's answer would be the golden query's."""
+    addresses = free_addresses()
+    with TritonServer(ensure_environment(), built, addresses=addresses, cache_bytes=1 << 22):
+        golden = read_json(built / "release.json")["golden"]
+        server = Server(addresses.grpc_url, addresses.http_url, golden)
+        for item in golden:
+            asked = service_pb2.ModelInferRequest(model_name="tokenizer")
+            asked.inputs.add(name="QUERY", datatype="BYTES", shape=[1, 1])
+            asked.raw_input_contents.append(packed([item["query"].encode()]))
+            ids = server.ask(asked).raw_output_contents[0]
+            request = service_pb2.ModelInferRequest(model_name="query_encoder")
+            request.inputs.add(name="INPUT_IDS", datatype="INT64", shape=shape)
+            request.raw_input_contents.append(ids[: 8 * int(np.prod(shape))])
+            for _ in range(2):
+                assert isinstance(server.ask(request), grpc.StatusCode)
+        server.golden_scores_hold()
 
 
 def test_golden_queries_score_as_before(server: Server) -> None:

@@ -32,8 +32,7 @@ class FakeWire:
         query = inputs["QUERY"].reshape(-1)[0]
         answer: dict[str, Any]
         if model == "tokenizer":
-            ids = np.array([self.offline.token_ids(query)])
-            answer = {"INPUT_IDS": ids, "ATTENTION_MASK": np.ones_like(ids)}
+            answer = {"INPUT_IDS": self.offline.padded_ids(query)[None]}
         elif model == "query_embedding":
             answer = {"EMBEDDING": self.offline.embed(query)}
         else:

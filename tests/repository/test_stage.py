@@ -171,7 +171,7 @@ def test_several_queries_are_embedded_in_one_request(wire: Wire) -> None:
 @pytest.mark.parametrize(
     ("model", "old", "new"),
     [
-        ("query_encoder", 'name: "ATTENTION_MASK"', 'name: "MASK"'),
+        ("query_encoder", 'name: "INPUT_IDS"', 'name: "IDS"'),
         ("query_encoder", "TYPE_INT64", "TYPE_INT32"),
         ("query_encoder", "dims: 16", "dims: 17"),
         ("scorer", 'name: "VALID"', 'name: "OKAY"'),

@@ -20,14 +20,15 @@ QUERIES = ["red shoes", "lemon cake recipe", "garden", "blue sofa", ""]
 
 def test_every_length_is_warmed_once_with_a_real_query(offline: OfflineRelease) -> None:
     found = make_warmups(offline, QUERIES, merged=False)["query_encoder"]
-    lengths = [len(warmup.tensors["INPUT_IDS"]) for warmup in found]
+    ids = [[number for number in item.tensors["INPUT_IDS"] if number >= 0] for item in found]
+    lengths = [len(row) for row in ids]
     wanted = {len(offline.token_ids(query.encode())) for query in QUERIES}
     assert lengths == sorted(set(lengths))
     assert wanted <= set(lengths)
     assert max(lengths) > max(wanted)  # all of them together
-    first = next(item for item in found if len(item.tensors["INPUT_IDS"]) == max(wanted))
-    assert first.tensors["INPUT_IDS"].tolist() == offline.token_ids(b"lemon cake recipe")
-    assert all(warmup.tensors["ATTENTION_MASK"].all() for warmup in found)
+    assert next(row for row in ids if len(row) == max(wanted)) == offline.token_ids(
+        b"lemon cake recipe"
+    )
 
 
 def test_batches_are_warmed_where_requests_are_merged(offline: OfflineRelease) -> None:

@@ -31,12 +31,15 @@ def load(spec: dict[str, Any]) -> Peer:
     session = onnxruntime.InferenceSession(
         spec["graph"], options, providers=["CPUExecutionProvider"]
     )
-    types = {tensor.name: TYPES[tensor.type] for tensor in session.get_inputs()}
+    inputs = session.get_inputs()
+    types = {tensor.name: TYPES[tensor.type] for tensor in inputs}
+    width = inputs[0].shape[-1] if len(inputs) == 1 else None  # a query encoder of pintower
     outputs = [session.get_outputs()[0].name]
 
     def prepare(ids: list[int]) -> dict[str, NDArray[Any]]:
+        padding = [-1] * (width - len(ids)) if width else []
         known = {
-            "input_ids": [ids],
+            "input_ids": [ids + padding],
             "attention_mask": [[1] * len(ids)],
             "token_type_ids": [[0] * len(ids)],
         }

@@ -10,6 +10,7 @@ from pathlib import Path
 from pintower.accelerators import TensorRTAccelerator
 from pintower.artifacts import hash_file, hash_json
 from pintower.contracts import BuiltGraph, Contract, GraphContract, load_graph_contract
+from pintower.export.entrance import add_entrance, without_entrance
 from pintower.export.fusion import fuse
 from pintower.export.graphs import EncoderGraph, ScorerGraph
 from pintower.export.half.convert import write_half
@@ -56,10 +57,11 @@ class GraphBuilder:
 
     @cached_property
     def symbols(self) -> dict[str, int]:
-        """D, F and V of the contracts."""
+        """D, F, T and V of the contracts."""
         return {
             "D": self.student.head.width,
             "F": len(self.student.head.match_features),
+            "T": self.student.rendering.query_max_tokens + 1,
             "V": sum(column["width"] for column in self.student.columns),
         }
 
@@ -73,19 +75,13 @@ class GraphBuilder:
         contract = load_graph_contract(name).resolve(self.symbols)
         path = self.folder / f"{name}.onnx"
         logger.info("building %s in %s", name, precision)
-        with tempfile.TemporaryDirectory(dir=self.folder, prefix=".build-") as temporary:
-            traced = Path(temporary) / "traced.onnx"
-            trace(self._module(name), contract, traced)
-            if precision == "fp32":
-                traced.replace(path)
-            elif precision == "fp16":
-                write_half(self._half_source(traced, contract), path, contract)
-            elif precision == "int8-dynamic":
-                write_dynamic_int8(self._fused(traced, contract), path, contract)
-            else:
-                prepared = self._prepared(traced, contract)
-                write_int8(prepared, path, keep=self._kept(prepared, precision))
-                conform(path, contract)
+        if name == "query_encoder":
+            self._write(name, precision, without_entrance(contract), path)
+            table = self.student.query_encoder[0].auto_model.get_input_embeddings()
+            cut = self.target.device_of(name) == "cpu"
+            add_entrance(path, contract, vocabulary=table.num_embeddings, cut=cut)
+        else:
+            self._write(name, precision, contract, path)
         digest = hash_file(path)
         identity = {"space_id": self.space_id, "precision": precision, "sha256": digest}
         return BuiltGraph(
@@ -106,6 +102,22 @@ class GraphBuilder:
             feature_columns=tuple(column["name"] for column in self.student.columns),
             graphs=graphs,
         )
+
+    def _write(self, name: str, precision: Precision, contract: GraphContract, path: Path) -> None:
+        """Write a graph as its contract has it, the entrance left aside."""
+        with tempfile.TemporaryDirectory(dir=self.folder, prefix=".build-") as temporary:
+            traced = Path(temporary) / "traced.onnx"
+            trace(self._module(name), contract, traced)
+            if precision == "fp32":
+                traced.replace(path)
+            elif precision == "fp16":
+                write_half(self._half_source(traced, contract), path, contract)
+            elif precision == "int8-dynamic":
+                write_dynamic_int8(self._fused(traced, contract), path, contract)
+            else:
+                prepared = self._prepared(traced, contract)
+                write_int8(prepared, path, keep=self._kept(prepared, precision))
+                conform(path, contract)
 
     def _module(self, name: str) -> EncoderGraph | ScorerGraph:
         if name == "scorer":

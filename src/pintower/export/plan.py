@@ -18,9 +18,8 @@ from pintower.export.parity import Measurement
 from pintower.export.reference import Reference
 from pintower.export.timing import Latency, time_side_by_side
 from pintower.gates import Gate, failed
-from pintower.models.onnx_session import OnnxGraph, open_graph
+from pintower.models.onnx_session import GraphEncoder, OnnxGraph, open_graph
 from pintower.models.student import Student, load_student
-from pintower.models.tokenization import token_batch
 from pintower.targets import Precision, Target, load_target
 
 __all__ = ["Plan", "PlanRow", "make_plan"]
@@ -134,11 +133,10 @@ def make_plan(
         )
     built: dict[str, tuple[BuiltGraph, list[Gate], Student, Target]] = {}
     graphs: dict[str, OnnxGraph] = {}
-    queries: dict[str, list[tuple[NDArray[np.int64], NDArray[np.int64]]]] = {}
+    queries: dict[str, list[tuple[NDArray[np.int64], ...]]] = {}
     for student in loaded:
         reference = Reference(config, student, data)
         texts = reference.rendered(first.judged.pairs.queries[:_TIMED_QUERIES])
-        tokens = [token_batch(reference.query_tokenizer, [text]) for text in texts]
         for target in settings:
             name = f"{student.layout.root.name}-{target.name}"
             place = folder / name
@@ -146,7 +144,8 @@ def make_plan(
             graph, gates = _build(student, target, reference, first, place)
             built[name] = (graph, gates, student, target)
             graphs[name] = open_graph(place / graph.file, graph)
-            queries[name] = tokens
+            encoder = GraphEncoder(graphs[name], reference.query_tokenizer)
+            queries[name] = [encoder.tokens([text]) for text in texts]
     latency = time_side_by_side(graphs, queries, rounds=rounds)
     rows = [
         _row(*built[name], latency[name], (folder / name / built[name][0].file).stat().st_size)

@@ -1,7 +1,7 @@
 """Before anything is built: can the target load it, and can this machine measure it.
 
-Everything here is known from the target's file, the student's rendering and this machine, so a
-target that could never work is refused in seconds.
+Everything here is known from the target's file and this machine, so a target that could never work
+is refused in seconds.
 """
 
 import logging
@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 
 import onnxruntime
 
-from pintower.accelerators import TensorRTAccelerator
 from pintower.contracts import load_graph_contract
 from pintower.gates import Gate, gate
 from pintower.serving.machine import cpu_flags, cuda_devices
@@ -33,7 +32,7 @@ _ON_GPU: Mapping[Precision, str] = dict.fromkeys(
 """Precisions that a device has no kernels for, and what it does instead."""
 
 
-def preflight(target: Target, query_max_tokens: int) -> list[Gate]:
+def preflight(target: Target) -> list[Gate]:
     """Return gates on a target and this machine; no graph is needed.
 
     That the build machine's CPU lacks instructions, or that it has no GPU, is told and does not
@@ -41,7 +40,6 @@ def preflight(target: Target, query_max_tokens: int) -> list[Gate]:
 
     Args:
         target: where a release will run.
-        query_max_tokens: of the student.
     """
     contracts = [load_graph_contract(name) for name in GRAPHS]
     at = {"target": target.name, "onnxruntime": target.onnxruntime}
@@ -63,10 +61,6 @@ def preflight(target: Target, query_max_tokens: int) -> list[Gate]:
     if target.device == "gpu":
         told = {"graph_gates": "measured on the CPU"}
         gates.append(gate("preflight.gpus", cuda_devices(), better="higher", detail=told))
-    if isinstance(target.accelerator, TensorRTAccelerator):
-        longest = target.accelerator.profile.max.length
-        detail = {"wanted": "accelerator.profile.max.length covers query_max_tokens"}
-        gates.append(gate("preflight.query_tokens", query_max_tokens, longest, detail=detail))
     return gates
 
 

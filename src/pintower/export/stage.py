@@ -60,7 +60,7 @@ def run(config: ExportConfig, inputs: Mapping[str, Path], folder: Path) -> dict[
     student = load_student(inputs["student"])
     data = inputs["data"]
     what = f"The graphs of {inputs['student']} for target {target.name}"
-    gates = overrule(preflight(target, student.rendering.query_max_tokens), config.allow)
+    gates = overrule(preflight(target), config.allow)
     _keep(folder, gates, what)
     runtime = find_target_runtime() if config.target_runtime else None
     reference = Reference(config, student, data)

@@ -32,7 +32,7 @@ class Latency:
 
 def time_side_by_side(
     graphs: Mapping[str, OnnxGraph],
-    queries: Mapping[str, Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]]],
+    queries: Mapping[str, Sequence[tuple[NDArray[np.int64], ...]]],
     *,
     rounds: int,
 ) -> dict[str, Latency]:
@@ -40,20 +40,20 @@ def time_side_by_side(
 
     Args:
         graphs: loaded, by name.
-        queries: the same ones for each graph, token ids and mask INT64 [1, L] as its own tokenizer
-            makes them.
+        queries: the same ones for each graph, inputs of one query each as its own tokenizer makes
+            them.
         rounds: how often each graph sees all queries; what disturbs the machine meanwhile is spread
             over all graphs.
     """
     taken: dict[str, list[float]] = {name: [] for name in graphs}
     for name, graph in graphs.items():
-        for ids, mask in queries[name][:_WARM_UP]:
-            graph.run(ids, mask)
+        for inputs in queries[name][:_WARM_UP]:
+            graph.run(*inputs)
     for _ in track(range(rounds), "timing graphs", unit="rounds"):
         for name, graph in graphs.items():
-            for ids, mask in queries[name]:
+            for inputs in queries[name]:
                 begin = time.perf_counter()
-                graph.run(ids, mask)
+                graph.run(*inputs)
                 taken[name].append(time.perf_counter() - begin)
     return {
         name: Latency(

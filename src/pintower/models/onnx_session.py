@@ -17,6 +17,7 @@ from pintower.errors import RepositoryError
 from pintower.models.pin_inputs import length_batches
 from pintower.models.scores import Scores
 from pintower.models.tokenization import token_batch
+from pintower.text.token_ids import id_rows
 
 __all__ = [
     "RUN_ERRORS",
@@ -106,7 +107,8 @@ class GraphEncoder:
     """An encoder's graph with the tokenizer that feeds it.
 
     Attributes:
-        graph: with token ids, mask and perhaps feature vectors as its inputs.
+        graph: with token ids and mask, or ids behind an entrance, and perhaps feature vectors as
+            its inputs.
         tokenizer: cuts at the encoder's length.
     """
 
@@ -140,10 +142,21 @@ class GraphEncoder:
             batches = length_batches([len(encoding) for encoding in encodings], batch_tokens)
         embeddings = np.zeros((len(texts), self.width), dtype=np.float32)
         for rows in batches:
-            ids, mask = token_batch(self.tokenizer, [texts[row] for row in rows])
             extra = () if vectors is None else (vectors[rows],)
-            embeddings[rows] = self.graph.run(ids, mask, *extra)[0]
+            tokens = self.tokens([texts[row] for row in rows])
+            embeddings[rows] = self.graph.run(*tokens, *extra)[0]
         return embeddings
+
+    def tokens(self, texts: Sequence[str]) -> tuple[NDArray[np.int64], ...]:
+        """Return what the graph takes for N rendered texts as one batch, feature vectors aside.
+
+        Either token ids and mask INT64 [N, L], L the longest text's, or ids INT64 [N, T].
+        """
+        first, *others = self.graph.contract.inputs
+        if any(tensor.name == "ATTENTION_MASK" for tensor in others):
+            return token_batch(self.tokenizer, texts)
+        encodings = self.tokenizer.encode_batch_fast(list(texts))
+        return (id_rows([encoding.ids for encoding in encodings], int(first.shape[1])),)
 
 
 @dataclass(frozen=True)

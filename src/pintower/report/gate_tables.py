@@ -43,7 +43,6 @@ _OF_THE_PREFLIGHT = {
     "onnxruntime_older": "ONNX Runtime of the build machine older than the target's",
     "instructions_missing": "CPU instructions of the target that the build machine lacks",
     "gpus": "GPUs of the build machine",
-    "query_tokens": "Longest query, against TensorRT's profile",
 }
 _OF_THE_RANKING = {
     "ndcg_loss_rel": "Loss of nDCG@20 against torch, as a share of it",

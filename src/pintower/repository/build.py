@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pintower.snapshot
 import pintower.text
+from pintower.artifacts import write_json
 from pintower.assets import asset
 from pintower.repository.configs import model_configs
 from pintower.repository.interfaces import ENSEMBLES, PYTHON_MODELS, SERVED_GRAPHS
@@ -46,6 +47,8 @@ def build_models(
         _write_python_model(name, layout.version(name, version))
     shutil.copyfile(parts.tokenizer, layout.version("tokenizer", version) / "tokenizer.json")
     shutil.copyfile(parts.rendering, layout.version("tokenizer", version) / "text.json")
+    encoder = {"artifact_id": parts.contract.graphs["query_encoder"].artifact_id}
+    write_json(layout.served_encoder(version), encoder)
     reader = Path(pintower.snapshot.__file__)
     package = layout.version("pin_features", version) / "pintower"
     shutil.copyfile(reader, package / reader.name)

@@ -57,6 +57,7 @@ def check(repository: Path) -> list[str]:
     findings += _graph_findings(layout, release, contract)
     findings += _space_findings(layout, release, contract)
     findings += _text_findings(layout, release)
+    findings += _padding_findings(layout, release)
     findings += _gate_findings(layout)
     findings += _file_findings(layout, release)
     return findings
@@ -165,6 +166,27 @@ def _text_findings(layout: RepositoryLayout, release: Release) -> Iterator[str]:
                 f"{name}: its text package has checksum {found}, release.json says "
                 f"{release.text_package}"
             )
+
+
+def _padding_findings(layout: RepositoryLayout, release: Release) -> Iterator[str]:
+    """Compare whose ids the tokenizer makes with the encoder that is served.
+
+    Padded for another encoder, its queries would be answered from that one's cache entries.
+    """
+    version = release.models.get("tokenizer")
+    if version is None:
+        return
+    try:
+        found = read_json(layout.served_encoder(version)).get("artifact_id")
+    except InputError as error:
+        yield f"tokenizer: {error}"
+        return
+    wanted = release.artifacts.get("query_encoder")
+    if found != wanted:
+        yield (
+            f"tokenizer: it pads ids for the encoder with artifact id {found}, release.json says "
+            f"{wanted}"
+        )
 
 
 def _gate_findings(layout: RepositoryLayout) -> Iterator[str]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from tritonclient.grpc.model_config_pb2 import ModelConfig, ModelInstanceGroup
 
-from pintower.accelerators import ProfileShape, TensorRTAccelerator
+from pintower.accelerators import TensorRTAccelerator
 from pintower.contracts import BuiltGraph, Contract, Tensor
 
 __all__ = ["place_on_device"]
@@ -60,10 +60,9 @@ def _engine(accelerator: TensorRTAccelerator, built: BuiltGraph) -> dict[str, st
     }
 
 
-def _shapes(inputs: Iterable[Tensor], shape: ProfileShape) -> str:
-    """Return inputs at a shape, in ONNX Runtime's form: ``INPUT_IDS:1x8,ATTENTION_MASK:1x8``."""
-    sizes = shape.model_dump()
+def _shapes(inputs: Iterable[Tensor], batch: int) -> str:
+    """Return inputs at a batch, in ONNX Runtime's form: ``INPUT_IDS:8x33``."""
     return ",".join(
-        f"{tensor.name}:{'x'.join(str(sizes.get(str(dim), dim)) for dim in tensor.shape)}"
+        f"{tensor.name}:{'x'.join(str(dim) for dim in (batch, *tensor.shape[1:]))}"
         for tensor in inputs
     )

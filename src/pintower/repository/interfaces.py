@@ -65,12 +65,12 @@ class Step:
 _TOKENIZE = Step(
     "tokenizer",
     {"QUERY": "QUERY"},
-    {"INPUT_IDS": "INPUT_IDS", "ATTENTION_MASK": "ATTENTION_MASK"},
+    {"INPUT_IDS": "INPUT_IDS"},
 )
 _TOKENIZE_AND_TELL = Step("tokenizer", _TOKENIZE.inputs, {**_TOKENIZE.outputs, "TEXT": "TEXT"})
 _ENCODE = Step(
     "query_encoder",
-    {"INPUT_IDS": "INPUT_IDS", "ATTENTION_MASK": "ATTENTION_MASK"},
+    {"INPUT_IDS": "INPUT_IDS"},
     {"EMBEDDING": "EMBEDDING"},
 )
 _LOOK_UP = Step(

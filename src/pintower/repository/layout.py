@@ -50,6 +50,10 @@ class RepositoryLayout:
         """Return the ONNX file of one version of a served graph."""
         return self.version(model, version) / "model.onnx"
 
+    def served_encoder(self, version: int) -> Path:
+        """Return where one version of the tokenizer says which encoder its ids are for."""
+        return self.version("tokenizer", version) / "query_encoder.json"
+
     def snapshot(self, version: int) -> Path:
         """Return the pin snapshot of one version."""
         return self.version("pin_features", version) / "snapshot"

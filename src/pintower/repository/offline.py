@@ -50,6 +50,12 @@ class OfflineRelease:
         ids: list[int] = self.encoder.tokenizer.encode(text).ids
         return ids
 
+    def padded_ids(self, query: bytes) -> NDArray[np.int64]:
+        """Return the same, INT64 [T], as the encoder's graph takes them."""
+        (ids,) = self.encoder.tokens([render_query(decode(query), self.rendering)])
+        row: NDArray[np.int64] = ids[0]
+        return row
+
     def embed(self, query: bytes) -> NDArray[np.float32]:
         """Return a query's embedding FP32 [1, D]."""
         return self.encoder.embed([render_query(decode(query), self.rendering)])

@@ -71,7 +71,7 @@ def make_warmups(
             Warmup(f"tokens-{length}", 1, {"QUERY": texts(text)}) for length, text in chosen.items()
         ],
         "query_encoder": [
-            Warmup(f"tokens-{length}", count, _ids(offline, text))
+            Warmup(f"tokens-{length}", count, {"INPUT_IDS": offline.padded_ids(text)})
             for length, text in chosen.items()
             for count in (1, *(_MERGED if merged else ()))
         ],
@@ -111,12 +111,6 @@ def write_warmups(config: ModelConfig, warmups: Sequence[Warmup], folder: Path) 
             given.data_type = types[name]
             given.dims.extend(array.shape)
             given.input_data_file = file
-
-
-def _ids(offline: OfflineRelease, query: bytes) -> dict[str, NDArray[Any]]:
-    found = offline.token_ids(query)
-    ids = np.array(found or [0], dtype=np.int64)  # a text without a token is one masked place
-    return {"INPUT_IDS": ids, "ATTENTION_MASK": np.full_like(ids, bool(found))}
 
 
 def _scored(

@@ -12,6 +12,7 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Normalize, Pooling
 
 from pintower.contracts import BuiltGraph, GraphContract, load_graph_contract
+from pintower.export.entrance import without_entrance
 from pintower.export.graphs import EncoderGraph
 from pintower.export.half.convert import write_half
 from pintower.export.half.gates import half_gate
@@ -34,7 +35,7 @@ Traced = Callable[[str], tuple[Path, SentenceTransformer]]
 
 @pytest.fixture(scope="module")
 def contract() -> GraphContract:
-    return load_graph_contract("query_encoder").resolve({"D": 32})
+    return without_entrance(load_graph_contract("query_encoder").resolve({"D": 32}))
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from pintower.contracts import GraphContract, load_graph_contract
+from pintower.export.entrance import without_entrance
 from pintower.export.fusion import fuse
 from pintower.export.graphs import EncoderGraph
 from pintower.export.int8.static import Prepared, TokenBatches, prepare
@@ -18,7 +19,7 @@ TEXTS = ["red shoes", "a", "lemon cake for a birthday in the garden", "blue sofa
 
 @pytest.fixture(scope="session")
 def contract() -> GraphContract:
-    return load_graph_contract("query_encoder").resolve({"D": 16})
+    return without_entrance(load_graph_contract("query_encoder").resolve({"D": 16}))
 
 
 @pytest.fixture(scope="session")
