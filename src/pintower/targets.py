@@ -129,7 +129,7 @@ class Target(_Model):
         threads: of each served model.
         instances: of each served model.
         max_batch_size: of tokenizer and query encoder.
-        merge_queries: let the dynamic batcher put queries of equal length together.
+        merge_queries: let the dynamic batcher put waiting queries together.
         limits: what the gates allow.
     """
 
@@ -168,6 +168,16 @@ class Target(_Model):
         """Return what a served model runs on."""
         on_gpu = self.accelerator is not None and model in self.accelerator.models
         return "gpu" if on_gpu else "cpu"
+
+    @property
+    def cached_model(self) -> str:
+        """The Triton model that has a response cache.
+
+        The cache takes tensors in CPU memory only, so on a GPU it is not the query encoder but an
+        ensemble around it that ends on the CPU.
+        """
+        on_cpu = self.device_of("query_encoder") == "cpu"
+        return "query_encoder" if on_cpu else "cached_query_encoder"
 
     def _problems(self) -> Iterator[str]:
         """Yield what one part of a target says against another."""

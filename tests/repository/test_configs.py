@@ -12,7 +12,7 @@ from tritonclient.grpc.model_config_pb2 import ModelConfig, ModelInstanceGroup
 from pintower.accelerators import CudaAccelerator
 from pintower.contracts import BuiltGraph, Contract, load_graph_contract
 from pintower.repository.configs import model_configs
-from pintower.repository.interfaces import ENSEMBLES
+from pintower.repository.interfaces import ensembles
 from pintower.repository.pbtxt import format_config, parse_config
 from pintower.targets import GRAPHS, load_target
 
@@ -70,15 +70,20 @@ def test_queries_are_merged_only_where_the_target_allows_it() -> None:
     assert not merges("cpu-int8")
 
 
-def test_ensembles_pin_every_step_and_share_the_cached_steps_outputs() -> None:
-    configs = model_configs(contract_for("cpu-fp32"), version=5)
+@pytest.mark.parametrize(
+    ("target", "wanted"), [("cpu-fp32", "query_encoder"), ("gpu-fp16", "cached_query_encoder")]
+)
+def test_ensembles_pin_every_step_and_share_the_cached_steps_outputs(
+    target: str, wanted: str
+) -> None:
+    configs = model_configs(contract_for(target), version=5)
     outputs: dict[str, set[tuple[str, ...]]] = {}
-    for name in ENSEMBLES:
+    for name in ensembles(contract_for(target).target):
         for step in configs[name].ensemble_scheduling.step:
             assert step.model_version == 5
             outputs.setdefault(step.model_name, set()).add(tuple(sorted(step.output_map)))
     cached = {name for name, config in configs.items() if config.response_cache.enable}
-    assert cached == {"query_encoder"}
+    assert cached == {wanted}
     assert all(len(outputs[name]) == 1 for name in cached)
 
 
@@ -90,7 +95,7 @@ GPU_TARGETS = [target for target in TARGETS if target.startswith("gpu-")]
 
 
 @pytest.mark.parametrize("target", GPU_TARGETS)
-def test_only_the_query_encoder_runs_on_the_gpu_and_it_has_no_response_cache(target: str) -> None:
+def test_only_the_query_encoder_runs_on_the_gpu_and_the_cache_ends_on_the_cpu(target: str) -> None:
     """Triton would log an error for every request: its cache takes tensors in CPU memory only."""
     configs = model_configs(contract_for(target), version=1)
     kinds = {
@@ -98,10 +103,13 @@ def test_only_the_query_encoder_runs_on_the_gpu_and_it_has_no_response_cache(tar
         for name, config in configs.items()
         for group in config.instance_group
     }
-    on_cpu = dict.fromkeys(("tokenizer", "pin_features", "scorer"), "KIND_CPU")
+    names = ("tokenizer", "embedding_to_cpu", "pin_features", "scorer")
+    on_cpu = dict.fromkeys(names, "KIND_CPU")
     assert kinds == {**on_cpu, "query_encoder": "KIND_GPU"}
     cached = {name for name, config in configs.items() if config.response_cache.enable}
-    assert not cached
+    assert cached == {"cached_query_encoder"}
+    last = configs["cached_query_encoder"].ensemble_scheduling.step[-1].model_name
+    assert kinds[last] == "KIND_CPU"
 
 
 def test_options_that_triton_overwrites_in_the_accelerator_go_to_the_models_own() -> None:

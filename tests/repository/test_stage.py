@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pintower.client import Client
 from pintower.config import RepositoryConfig
 from pintower.contracts import Contract
 from pintower.errors import GateFailed, RepositoryError, SetupError
@@ -18,6 +19,7 @@ from pintower.repository.release_file import Release
 from pintower.repository.wire import Wire, texts
 from pintower.serving.addresses import free_addresses
 from pintower.serving.environment import ServerEnvironment, ensure_environment
+from pintower.serving.metrics import scrape_metrics, subtract_metrics
 from pintower.serving.server import TritonServer
 from pintower.targets import load_target
 
@@ -79,6 +81,31 @@ def test_a_gpu_target_is_built_anywhere(for_gpu: dict[str, Path], tmp_path: Path
     assert check(tmp_path / "models") == []
     text = (tmp_path / "models" / "query_encoder" / "config.pbtxt").read_text("utf-8")
     assert "kind: KIND_GPU" in text and "response_cache" not in text
+
+
+@pytest.mark.triton
+def test_a_gpu_targets_cache_answers_around_the_encoder(
+    for_gpu: dict[str, Path], tmp_path: Path
+) -> None:
+    """Its repository as it is but for the kind of one instance, which a GPU alone could run."""
+    repository = tmp_path / "models"
+    repository.mkdir()
+    run(UNSERVED, for_gpu, repository)
+    config = repository / "query_encoder" / "config.pbtxt"
+    config.write_text(config.read_text("utf-8").replace("KIND_GPU", "KIND_CPU"), "utf-8")
+    addresses = free_addresses()
+    with (
+        TritonServer(ensure_environment(), repository, addresses=addresses, cache_bytes=1 << 22),
+        Client(addresses.grpc_url) as client,
+    ):
+        before = scrape_metrics(addresses.metrics_url)
+        for golden in 2 * Release.load(repository / "release.json").golden:
+            scores = client.rank(golden.query, golden.pin_ids).score
+            np.testing.assert_allclose(scores, golden.scores, atol=1e-5)
+        found = subtract_metrics(scrape_metrics(addresses.metrics_url), before)
+    around, inside = (found[name, "1"] for name in ("cached_query_encoder", "query_encoder"))
+    assert around.cache_hits == inside.success == 3
+    assert inside.cache_hits == 0
 
 
 @pytest.fixture(scope="module")

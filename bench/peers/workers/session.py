@@ -33,11 +33,12 @@ def load(spec: dict[str, Any]) -> Peer:
     )
     inputs = session.get_inputs()
     types = {tensor.name: TYPES[tensor.type] for tensor in inputs}
-    width = inputs[0].shape[-1] if len(inputs) == 1 else None  # a query encoder of pintower
+    last = inputs[0].shape[-1]
+    width = last if isinstance(last, int) else 0  # one width for all, of pintower's encoders
     outputs = [session.get_outputs()[0].name]
 
     def prepare(ids: list[int]) -> dict[str, NDArray[Any]]:
-        padding = [-1] * (width - len(ids)) if width else []
+        padding = [-1] * (width - len(ids))
         known = {
             "input_ids": [ids + padding],
             "attention_mask": [[1] * len(ids)],

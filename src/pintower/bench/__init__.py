@@ -21,6 +21,7 @@ from pintower.progress import track
 from pintower.serving.addresses import free_addresses
 from pintower.serving.environment import ServerEnvironment, ensure_environment
 from pintower.serving.layout import read_layout
+from pintower.serving.load_results import LoadResult
 from pintower.serving.perf_analyzer import run_load
 from pintower.serving.server import TritonServer
 
@@ -29,7 +30,8 @@ __all__ = ["run"]
 logger = logging.getLogger(__name__)
 
 _ENSEMBLE = "relevance"
-_STEPS = ("tokenizer", "query_encoder", "pin_features", "scorer")
+_ENCODER = "query_encoder"
+_STEPS = ("tokenizer", _ENCODER, "pin_features", "scorer")
 _METHOD = (
     "Closed loop through gRPC on loopback, perf_analyzer on the machine that serves. Each scenario "
     "and concurrency has a freshly started server; warm-up requests carry queries that are not "
@@ -40,7 +42,7 @@ _METHOD = (
 
 
 def run(config: BenchConfig, inputs: Mapping[str, Path], folder: Path) -> dict[str, Any]:
-    """Measure and write ``results.json``, ``latency.svg`` and, with a cache, ``cache.svg``.
+    """Measure and write ``results.json``, ``latency.svg`` and ``cache.svg``.
 
     Args:
         config: how much load.
@@ -54,17 +56,17 @@ def run(config: BenchConfig, inputs: Mapping[str, Path], folder: Path) -> dict[s
         SetupError: if the server environment is missing or a server does not start.
     """
     environment = ensure_environment()
+    release = read_json(inputs["repository"] / "release.json")
+    cached = Contract.load(inputs["repository"] / "contract.json").target.cached_model
     sizes = (config.requests, config.candidates)
     loads = [build(inputs["data"], inputs["pins"], *sizes) for build in (log_load, unique_load)]
     plan = [(load, concurrency) for load in loads for concurrency in config.concurrency]
     rows = []
     for load, concurrency in track(plan, "Measuring latency", unit="measurements"):
         warmup = warmup_load(inputs["data"], inputs["pins"], load, config.warmup, config.candidates)
-        rows.append(_measure(environment, inputs["repository"], load, warmup, concurrency))
-    release = read_json(inputs["repository"] / "release.json")
-    contract = Contract.load(inputs["repository"] / "contract.json")
-    cached = contract.target.device_of("query_encoder") == "cpu"
-    cache = plan_cache(logged_queries(inputs["data"]), inputs["repository"]) if cached else None
+        result = _send(environment, inputs["repository"], load, warmup, concurrency)
+        rows.append(_row(load, result, cached))
+    cache = plan_cache(logged_queries(inputs["data"]), inputs["repository"])
     results = {
         "name": "serving",
         "command": "pintower bench",
@@ -77,26 +79,25 @@ def run(config: BenchConfig, inputs: Mapping[str, Path], folder: Path) -> dict[s
         "method": _METHOD,
         "candidates": config.candidates,
         "rows": rows,
-        "cache": None if cache is None else asdict(cache),
+        "cache": asdict(cache),
         "headline": _headline(rows),
     }
     write_json(folder / "results.json", results)
     (folder / "latency.svg").write_text(latency_plot(rows), "utf-8")
-    if cache is not None:
-        (folder / "cache.svg").write_text(cache_plot(cache), "utf-8")
+    (folder / "cache.svg").write_text(cache_plot(cache), "utf-8")
     return _headline(rows)
 
 
-def _measure(
+def _send(
     environment: ServerEnvironment,
     repository: Path,
     load: Load,
     warmup: Load,
     concurrency: int,
-) -> dict[str, Any]:
+) -> LoadResult:
     addresses = free_addresses()
     with TritonServer(environment, repository, addresses=addresses):
-        result = run_load(
+        return run_load(
             environment,
             addresses,
             _ENSEMBLE,
@@ -104,9 +105,13 @@ def _measure(
             concurrency=min(concurrency, len(load.requests)),
             warmup=as_rows(warmup),
         )
+
+
+def _row(load: Load, result: LoadResult, cached: str) -> dict[str, Any]:
+    """Return a measurement's figures; ``cached`` is the model that answers from the cache."""
     steps = {}
     for step in _STEPS:
-        counters = result.counters(step)
+        counters = result.counters(cached if step == _ENCODER else step)
         answered = max(counters.success, 1)
         steps[step] = {
             "request_us": round(counters.request_us / answered, 1),
@@ -118,13 +123,13 @@ def _measure(
         "scenario": load.scenario,
         **result.row(),
         "repeat_share": round(load.repeat_share, 4),
-        "cache_hit_rate": round(result.hit_rate("query_encoder"), 4),
+        "cache_hit_rate": round(result.hit_rate(cached), 4),
         "failures": result.counters(_ENSEMBLE).failure,
         "steps": steps,
     }
     logger.info(
         "%s, concurrency %d: %.0f requests/s, p50 %.2f ms, p99 %.2f ms, cache hits %.0f %%",
-        load.scenario, concurrency, row["throughput"], row["p50_ms"], row["p99_ms"],
+        load.scenario, row["concurrency"], row["throughput"], row["p50_ms"], row["p99_ms"],
         100 * row["cache_hit_rate"],
     )  # fmt: skip
     return row

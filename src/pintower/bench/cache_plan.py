@@ -92,16 +92,8 @@ def plan_cache(
         repository: the model repository; its contract, tokenizer and rendering are read.
         wanted: a hit rate of the query encoder to find a size for.
         sizes: of the caches, bytes, ascending; None doubles until everything fits.
-
-    Raises:
-        InputError: if the target's query encoder has no cache.
     """
     contract = Contract.load(repository / "contract.json")
-    if contract.target.device_of(_ENCODER) != "cpu":
-        raise InputError(
-            f"Target {contract.target.name} runs the query encoder on a GPU, and Triton's cache "
-            "takes answers in CPU memory only: there is no cache to plan."
-        )
     entries = _entries(queries, repository, contract)
     total = sum(dict(entries.values()).values())
     chosen = tuple(sizes) if sizes is not None else tuple(_doubling(total))

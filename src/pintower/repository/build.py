@@ -10,7 +10,13 @@ import pintower.text
 from pintower.artifacts import write_json
 from pintower.assets import asset
 from pintower.repository.configs import model_configs
-from pintower.repository.interfaces import ENSEMBLES, PYTHON_MODELS, SERVED_GRAPHS
+from pintower.repository.interfaces import (
+    PYTHON_MODELS,
+    SERVED_GRAPHS,
+    TEXT_MODELS,
+    ensembles,
+    interfaces,
+)
 from pintower.repository.layout import RepositoryLayout
 from pintower.repository.parts import Parts
 from pintower.repository.pbtxt import format_config
@@ -43,7 +49,7 @@ def build_models(
     for name in SERVED_GRAPHS:
         source = parts.graphs / parts.contract.graphs[name].file
         shutil.copyfile(source, layout.graph(name, version))
-    for name in PYTHON_MODELS:
+    for name in interfaces(parts.contract).keys() & {*PYTHON_MODELS}:
         _write_python_model(name, layout.version(name, version))
     shutil.copyfile(parts.tokenizer, layout.version("tokenizer", version) / "tokenizer.json")
     shutil.copyfile(parts.rendering, layout.version("tokenizer", version) / "text.json")
@@ -53,15 +59,17 @@ def build_models(
     package = layout.version("pin_features", version) / "pintower"
     shutil.copyfile(reader, package / reader.name)
     _link_tree(parts.snapshot, layout.snapshot(version))
-    for name in ENSEMBLES:
+    for name in ensembles(parts.contract.target):
         note = layout.version(name, version) / "ensemble.txt"
         note.write_text(_ENSEMBLE_NOTE, "utf-8")
     parts.contract.save(layout.contract)
 
 
 def _write_python_model(name: str, folder: Path) -> None:
-    """Write ``model.py`` and the library's text package."""
+    """Write ``model.py`` and, for a model that reads text, the library's text package."""
     shutil.copyfile(asset("triton_models", name, "model.py"), folder / "model.py")
+    if name not in TEXT_MODELS:
+        return
     text = folder / "pintower" / "text"
     text.mkdir(parents=True)
     (folder / "pintower" / "__init__.py").write_text("", "utf-8")

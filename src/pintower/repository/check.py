@@ -17,7 +17,7 @@ from pintower.models.onnx_structure import read_graph
 from pintower.repository.check_configs import config_findings
 from pintower.repository.check_ensembles import ensemble_findings
 from pintower.repository.configs import model_configs
-from pintower.repository.interfaces import PYTHON_MODELS, SERVED_GRAPHS, interfaces
+from pintower.repository.interfaces import SERVED_GRAPHS, TEXT_MODELS, interfaces
 from pintower.repository.layout import RepositoryLayout, release_files, text_checksum
 from pintower.repository.pbtxt import parse_config
 from pintower.repository.release_file import Release
@@ -156,7 +156,7 @@ def _space_findings(
 
 def _text_findings(layout: RepositoryLayout, release: Release) -> Iterator[str]:
     """Compare the text package of the models that carry it."""
-    for name in PYTHON_MODELS:
+    for name in TEXT_MODELS:
         if name not in release.models:
             continue
         folder = layout.version(name, release.models[name])

@@ -11,16 +11,16 @@ from tritonclient.grpc.model_config_pb2 import ModelConfig, ModelInput
 from pintower.contracts import Contract, DType, Tensor
 from pintower.repository.devices import place_on_device
 from pintower.repository.interfaces import (
-    ENSEMBLES,
     PYTHON_MODELS,
     SERVED_GRAPHS,
     Interface,
     Step,
+    ensembles,
     interfaces,
 )
 from pintower.targets import Target
 
-__all__ = ["CACHED", "DATA_TYPES", "dims", "model_configs"]
+__all__ = ["DATA_TYPES", "dims", "model_configs"]
 
 DATA_TYPES: dict[DType, str] = {
     "BOOL": "TYPE_BOOL",
@@ -32,15 +32,14 @@ DATA_TYPES: dict[DType, str] = {
 }
 """A contract's dtypes, as ``config.pbtxt`` calls them."""
 
-CACHED = ("query_encoder",)
-"""Models with a response cache: those whose answer depends on the query alone and that an ensemble
-never lets fail. Triton caches errors, and on the second one inside an ensemble the server (24.10)
-crashes: the tokenizer has none, because a client's malformed text fails before its code is reached.
-On a GPU none has: the cache takes tensors in CPU memory only, and would log an error a request."""
-
 
 def model_configs(contract: Contract, version: int) -> dict[str, ModelConfig]:
     """Return the configuration of every model of a release.
+
+    One model has a response cache: what answers each query by its ids alone, and never with an
+    error. Triton caches errors, and on the second one inside an ensemble the server (24.10)
+    crashes: the tokenizer has none, because a client's malformed text fails before its code is
+    reached.
 
     Args:
         contract: resolved.
@@ -48,19 +47,20 @@ def model_configs(contract: Contract, version: int) -> dict[str, ModelConfig]:
     """
     target = contract.target
     configs = {}
+    chains = ensembles(target)
     for name, interface in interfaces(contract).items():
         config = _tensors_only(name, interface, target)
         config.version_policy.specific.versions.append(version)
-        if name in ENSEMBLES:
+        if name in chains:
             config.platform = "ensemble"
-            _add_steps(config, ENSEMBLES[name], version)
+            _add_steps(config, chains[name], version)
         elif name in SERVED_GRAPHS:
             _add_onnxruntime(config, target)
         elif name in PYTHON_MODELS:
             config.backend = "python"
-        if name in target.instances:
+        if name not in chains:
             place_on_device(config, contract)
-        if name in CACHED and target.device_of(name) == "cpu":
+        if name == target.cached_model:
             config.response_cache.enable = True
         configs[name] = config
     configs["pin_features"].parameters["space_id"].string_value = contract.space_id

@@ -21,12 +21,13 @@ def place_on_device(config: ModelConfig, contract: Contract) -> None:
     On a GPU the count is one a GPU: no GPU is named, so Triton takes every one it sees.
 
     Args:
-        config: of a model that the target counts instances of.
+        config: of a model; one that the target counts no instances of has one.
         contract: resolved.
     """
     target, name = contract.target, config.name
     device = target.device_of(name)
-    group = ModelInstanceGroup(kind=_KINDS[device], count=target.instances[name])
+    count = target.instances.get(name, 1)
+    group = ModelInstanceGroup(kind=_KINDS[device], count=count)
     config.instance_group.append(group)
     accelerator = target.accelerator
     if device == "cpu" or accelerator is None:

@@ -4,6 +4,10 @@
         └──────▶ pin_features ──────┘          relevance
     tokenizer ─▶ query_encoder                 query_embedding
 
+On a GPU an ensemble of two stands in the query encoder's place, for the response cache's sake:
+
+    query_encoder ─▶ embedding_to_cpu          cached_query_encoder
+
 A client's query enters at one step alone. Where two steps of an ensemble take it and it is
 malformed, both fail at once, and Triton 24.10 answers no request of any model from then on.
 
@@ -12,13 +16,25 @@ one of those or one of the two texts that enter from outside.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pintower.contracts import Contract, Dim, Tensor
+from pintower.targets import Target
 
-__all__ = ["ENSEMBLES", "PYTHON_MODELS", "SERVED_GRAPHS", "Interface", "Step", "interfaces"]
+__all__ = [
+    "PYTHON_MODELS",
+    "SERVED_GRAPHS",
+    "TEXT_MODELS",
+    "Interface",
+    "Step",
+    "ensembles",
+    "interfaces",
+]
 
-PYTHON_MODELS = ("tokenizer", "pin_features")
+TEXT_MODELS = ("tokenizer", "pin_features")
+"""Python models that carry the library's text package."""
+
+PYTHON_MODELS = (*TEXT_MODELS, "embedding_to_cpu")
 SERVED_GRAPHS = ("query_encoder", "scorer")
 
 QUERY = Tensor(name="QUERY", dtype="BYTES", shape=("batch", 1))
@@ -88,12 +104,24 @@ _SCORE = Step(
     {"PROBABILITIES": "PROBABILITIES", "SCORE": "SCORE", "VALID": "VALID"},
 )
 
-ENSEMBLES: Mapping[str, tuple[Step, ...]] = {
-    "relevance": (_TOKENIZE_AND_TELL, _ENCODE, _LOOK_UP, _SCORE),
-    "relevance_from_embeddings": (_TOKENIZE, _ENCODE, _SCORE),
-    "query_embedding": (_TOKENIZE, _ENCODE),
-}
-"""Each ensemble's steps, in order."""
+_ENCODE_ON_GPU = Step(
+    "query_encoder", {"INPUT_IDS": "INPUT_IDS"}, {"EMBEDDING": "EMBEDDING_ON_GPU"}
+)
+_TO_CPU = Step(
+    "embedding_to_cpu", {"EMBEDDING_ON_GPU": "EMBEDDING_ON_GPU"}, {"EMBEDDING": "EMBEDDING"}
+)
+
+
+def ensembles(target: Target) -> dict[str, tuple[Step, ...]]:
+    """Return each ensemble's steps, in order; ensembles that are steps of others come first."""
+    encode = replace(_ENCODE, model=target.cached_model)
+    around = {target.cached_model: (_ENCODE_ON_GPU, _TO_CPU)}
+    return {
+        **(around if target.cached_model != "query_encoder" else {}),
+        "relevance": (_TOKENIZE_AND_TELL, encode, _LOOK_UP, _SCORE),
+        "relevance_from_embeddings": (_TOKENIZE, encode, _SCORE),
+        "query_embedding": (_TOKENIZE, encode),
+    }
 
 
 def interfaces(contract: Contract) -> dict[str, Interface]:
@@ -102,9 +130,16 @@ def interfaces(contract: Contract) -> dict[str, Interface]:
     of_scorer = {tensor.name: tensor for tensor in (*scorer.inputs, *scorer.outputs)}
     pins = (of_scorer["PIN_EMBEDDINGS"], of_scorer["MATCH_FEATURES"])
     query = _at(QUERY, {"batch": 1})
+    (embedding,) = encoder.outputs
+    on_gpu = embedding.model_copy(update={"name": "EMBEDDING_ON_GPU"})
+    around = {
+        "embedding_to_cpu": Interface((on_gpu,), encoder.outputs),
+        contract.target.cached_model: Interface(encoder.inputs, encoder.outputs),
+    }
     return {
         "tokenizer": Interface((QUERY,), (*encoder.inputs, TEXT)),
         "query_encoder": Interface(encoder.inputs, encoder.outputs),
+        **(around if contract.target.cached_model != "query_encoder" else {}),
         "pin_features": Interface((_at(TEXT, {"batch": 1}), PIN_IDS), pins),
         "scorer": Interface(scorer.inputs, scorer.outputs),
         "relevance": Interface((query, PIN_IDS), scorer.outputs),

@@ -86,6 +86,7 @@ def make_warmups(
         "scorer": [
             Warmup(f"pins-{len(pin_ids)}", 1, _scored(offline, query, pin_ids)) for pin_ids in pins
         ],
+        "embedding_to_cpu": [Warmup("query", 1, {"EMBEDDING_ON_GPU": offline.embed(query)[0]})],
     }
 
 
