@@ -77,10 +77,10 @@ class Snapshot:
         if not len(pin_ids) or not len(self.ids):
             return np.zeros(len(pin_ids), np.int64), np.zeros(len(pin_ids), bool)
         limit = self.ids.dtype.itemsize + 1  # a longer id is unknown and must not widen the array
-        nobody = b"\xff" * limit  # numpy drops trailing NULs, so an id with one must not get there
-        wanted = np.asarray(
-            [nobody if b"\0" in pin_id else pin_id[:limit] for pin_id in pin_ids], dtype=np.bytes_
-        )
+        if b"\0" in b"".join(pin_ids) or max(map(len, pin_ids)) > limit:
+            nobody = b"\xff" * limit  # numpy drops trailing NULs, so one must not get there
+            pin_ids = [nobody if b"\0" in pin_id else pin_id[:limit] for pin_id in pin_ids]
+        wanted = np.asarray(pin_ids, dtype=np.bytes_)
         rows = np.minimum(np.searchsorted(self.ids, wanted), len(self.ids) - 1)
         known = np.asarray(self.ids[rows]) == wanted
         return np.where(known, rows, 0), known
@@ -107,8 +107,9 @@ class Snapshot:
             )
         embeddings = np.asarray(self.embeddings[rows])
         matches = match_features(query, self.index, rows, self.statistics)
-        embeddings[~known] = np.nan
-        matches[~known] = np.nan
+        if not known.all():
+            embeddings[~known] = np.nan
+            matches[~known] = np.nan
         return embeddings, matches
 
 

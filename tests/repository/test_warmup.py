@@ -19,7 +19,7 @@ QUERIES = ["red shoes", "lemon cake recipe", "garden", "blue sofa", ""]
 
 
 def test_every_length_is_warmed_once_with_a_real_query(offline: OfflineRelease) -> None:
-    found = make_warmups(offline, QUERIES, merged=False)["query_encoder"]
+    found = make_warmups(offline, QUERIES, batched=False)["query_encoder"]
     ids = [[number for number in item.tensors["INPUT_IDS"] if number >= 0] for item in found]
     lengths = [len(row) for row in ids]
     wanted = {len(offline.token_ids(query.encode())) for query in QUERIES}
@@ -31,13 +31,14 @@ def test_every_length_is_warmed_once_with_a_real_query(offline: OfflineRelease) 
     )
 
 
-def test_batches_are_warmed_where_requests_are_merged(offline: OfflineRelease) -> None:
-    alone, merged = (
-        make_warmups(offline, QUERIES, merged=merged)["query_encoder"] for merged in (False, True)
+def test_batches_are_warmed_where_several_queries_may_come(offline: OfflineRelease) -> None:
+    alone, batched = (
+        make_warmups(offline, QUERIES, batched=batched)["query_encoder"]
+        for batched in (False, True)
     )
     assert {warmup.requests for warmup in alone} == {1}
-    assert {warmup.requests for warmup in merged} == {1, 2, 4, 8}
-    assert len(merged) == 4 * len(alone)
+    assert {warmup.requests for warmup in batched} == {1, 2, 4, 8}
+    assert len(batched) == 4 * len(alone)
 
 
 def test_configurations_name_the_data_that_lie_there(built: Path) -> None:

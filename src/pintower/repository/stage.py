@@ -74,7 +74,7 @@ def run(config: RepositoryConfig, inputs: Mapping[str, Path], folder: Path) -> d
     golden = samples[: config.golden_queries]
     environment = ensure_environment() if config.served_gates else None
     drawn = draw_queries(inputs, _WARMUP_QUERIES, np.random.default_rng(config.seed))
-    warmups = make_warmups(offline, drawn, merged=parts.contract.target.merge_queries)
+    warmups = make_warmups(offline, drawn, batched=parts.contract.target.max_batch_size > 1)
     build_models(parts, folder, _RELEASE, warmups)
     if environment is None:
         return _finish(_describe(parts, offline, golden, folder), folder)

@@ -25,8 +25,8 @@ WARMUP_FOLDER = "warmup"
 """Where Triton looks for warm-up data, beside a model's versions."""
 
 _CANDIDATES = (1, 100, 1_000)
-_MERGED = (2, 4, 8)
-"""Requests of one length at once, where the dynamic batcher merges them."""
+_BATCHES = (2, 4, 8)
+"""Queries at once, where a client or the dynamic batcher may bring several."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Warmup:
 
 
 def make_warmups(
-    offline: OfflineRelease, queries: Sequence[str], *, merged: bool
+    offline: OfflineRelease, queries: Sequence[str], *, batched: bool
 ) -> dict[str, list[Warmup]]:
     """Return each step's warm-up requests.
 
@@ -53,7 +53,7 @@ def make_warmups(
         offline: the release.
         queries: real ones; at least one. The first of each length in tokens is taken, and for the
             greatest length several together.
-        merged: whether the query encoder's requests are merged into batches.
+        batched: whether the query encoder may get several at once.
     """
     raw = [query.encode("utf-8", "replace") for query in queries]
     lengths: dict[int, bytes] = {}
@@ -73,7 +73,7 @@ def make_warmups(
         "query_encoder": [
             Warmup(f"tokens-{length}", count, {"INPUT_IDS": offline.padded_ids(text)})
             for length, text in chosen.items()
-            for count in (1, *(_MERGED if merged else ()))
+            for count in (1, *(_BATCHES if batched else ()))
         ],
         "pin_features": [
             Warmup(

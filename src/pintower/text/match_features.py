@@ -143,8 +143,8 @@ def match_features(
 
     slices = gather(index.indptr, rows)
     lengths = np.asarray(index.lengths[rows])
-    equal = np.asarray(index.ids[slices.positions])[:, None] == distinct[None, :]
-    hit, which = np.divmod(np.flatnonzero(equal), len(distinct))
+    equal = distinct[:, None] == np.asarray(index.ids[slices.positions])
+    which, hit = np.divmod(np.flatnonzero(equal), equal.shape[1])
     row = slices.row[hit]
     matched = np.asarray(index.counts[slices.positions[hit]]).astype(np.float64)
 
