@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from pintower.targets import Serving
+
 __all__ = [
     "BenchConfig",
     "DataConfig",
@@ -257,6 +259,8 @@ class RepositoryConfig(_Section):
         seed: for the sample of pairs.
         served_gates: start the local server and measure; without it the release stays ungated.
         allow: names of served gates that may fail; they are marked as overruled.
+        serving: instances, threads and merging, where they are not the target's; `pintower tune`
+            finds them for a load.
     """
 
     pairs: Positive = 1_000
@@ -266,6 +270,7 @@ class RepositoryConfig(_Section):
     seed: int = 7
     served_gates: bool = True
     allow: tuple[str, ...] = ()
+    serving: Serving = Serving()
 
 
 class BenchConfig(_Section):

@@ -26,6 +26,7 @@ __all__ = [
     "Device",
     "Limits",
     "Precision",
+    "Serving",
     "Target",
     "Threads",
     "load_target",
@@ -75,6 +76,30 @@ class Threads(_Model):
 
     intra_op: Annotated[int, Field(ge=1)] = 1
     inter_op: Annotated[int, Field(ge=1)] = 1
+
+
+class Serving(_Model):
+    """How a release is served, where that is not as its target says: what a load was tuned to.
+
+    Attributes:
+        instances: of served models.
+        threads: inside one operator, of served graphs.
+        merge_queries: let the dynamic batcher put waiting queries together.
+        queue_delay_us: microseconds that a query may wait for others to be merged with.
+    """
+
+    instances: dict[str, Annotated[int, Field(ge=1)]] = {}
+    threads: dict[str, Annotated[int, Field(ge=1)]] = {}
+    merge_queries: bool | None = None
+    queue_delay_us: Annotated[int, Field(ge=0)] | None = None
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        for key, allowed in (("instances", _INSTANCES), ("threads", _SERVED)):
+            if unknown := set(getattr(self, key)) - {*allowed}:
+                names = ", ".join(sorted(unknown))
+                raise ValueError(f"{key} is given for {names}; allowed: {', '.join(allowed)}")
+        return self
 
 
 class Limits(_Model):
@@ -130,6 +155,7 @@ class Target(_Model):
         instances: of each served model.
         max_batch_size: of tokenizer and query encoder.
         merge_queries: let the dynamic batcher put waiting queries together.
+        queue_delay_us: microseconds that a query may wait for others to be merged with.
         limits: what the gates allow.
     """
 
@@ -148,6 +174,7 @@ class Target(_Model):
     instances: dict[str, Annotated[int, Field(ge=1)]]
     max_batch_size: Annotated[int, Field(ge=1)]
     merge_queries: bool
+    queue_delay_us: Annotated[int, Field(ge=0)] = 0
     limits: Limits
 
     @field_validator("precision", mode="before")
@@ -163,6 +190,31 @@ class Target(_Model):
         if problem := next(self._problems(), None):
             raise ValueError(problem)
         return self
+
+    def served_as(self, serving: Serving) -> "Target":
+        """Return this target with some of its serving settings replaced.
+
+        Raises:
+            InputError: if they contradict the target.
+        """
+        threads = {
+            name: Threads(intra_op=serving.threads.get(name, own.intra_op), inter_op=own.inter_op)
+            for name, own in self.threads.items()
+        }
+        changes: dict[str, Any] = {
+            "instances": {**self.instances, **serving.instances},
+            "threads": threads,
+        }
+        for key in ("merge_queries", "queue_delay_us"):
+            if (value := getattr(serving, key)) is not None:
+                changes[key] = value
+        changed = self.model_copy(update=changes)
+        if problem := next(changed._problems(), None):
+            raise InputError(
+                f"These serving settings do not fit target {self.name}: {problem}. Change "
+                "repository.serving, or tune again."
+            )
+        return changed
 
     def device_of(self, model: str) -> Device:
         """Return what a served model runs on."""
@@ -190,6 +242,10 @@ class Target(_Model):
                 yield f"precision.{name} is {list(given)}; only query_encoder may have several"
         if self.precision["scorer"] != ("fp32",):
             yield f"precision.scorer is {self.precision['scorer'][0]!r}; allowed is 'fp32'"
+        if self.merge_queries and self.max_batch_size == 1:
+            yield "merge_queries is true, and max_batch_size 1 lets nothing be merged"
+        if self.queue_delay_us and not self.merge_queries:
+            yield f"queue_delay_us is {self.queue_delay_us}, and merge_queries is false"
         if (self.device == "gpu") != (self.accelerator is not None):
             what = "needs" if self.accelerator is None else "takes no"
             yield f"device {self.device!r} {what} [accelerator]"

@@ -20,8 +20,9 @@ from pintower.cli.inspect import check, doctor
 from pintower.cli.output import fail, set_up_logging, stdout, take_interrupts
 from pintower.cli.plan import plan
 from pintower.cli.run import run
-from pintower.cli.serve import bench, query, serve
+from pintower.cli.serve import bench, container, query, serve
 from pintower.cli.student import student
+from pintower.cli.tune import tune
 from pintower.errors import PintowerError
 from pintower.progress import listening
 
@@ -55,7 +56,7 @@ def _options(
     """Turns a trained search-relevance student into a Triton release that can be trusted."""
 
 
-for command in (run, build, plan, plan_cache, serve, query, bench, check, doctor):
+for command in (run, build, plan, plan_cache, tune, serve, container, query, bench, check, doctor):
     app.command()(command)
 app.add_typer(student, name="student")
 

@@ -12,8 +12,9 @@ from pintower.errors import InputError
 from pintower.gates import read_gates, require_gate_names
 from pintower.models.layout import StudentLayout
 from pintower.pipeline import run_stages
+from pintower.recipes import load_recipe
 from pintower.stages import BUILD, STAGES
-from pintower.targets import load_target
+from pintower.targets import Serving, load_target
 
 __all__ = ["build"]
 
@@ -29,6 +30,10 @@ def build(
         list[str] | None,
         typer.Option(metavar="GATE", help="Let this gate fail; it is marked as overruled."),
     ] = None,
+    serving: Annotated[
+        Path | None,
+        typer.Option(help="A recipe from `pintower tune`; its serving settings are taken."),
+    ] = None,
     served_gates: Annotated[
         bool, typer.Option(help="Serve the repository on this machine and measure it.")
     ] = True,
@@ -40,11 +45,15 @@ def build(
     StudentLayout(student).require()
     if out.resolve() == student.resolve():
         raise InputError(f"--out {out} is the student's own folder; give another.")
+    overrides = ["data.requires_path=false"]
+    tuned = Serving() if serving is None else load_recipe(serving, overrides).repository.serving
     recipe = Recipe(
         name="build",
         data=DataConfig(path=dataset, judgments_required=False),
         export=ExportConfig(target=target, allow=tuple(allow or ())),
-        repository=RepositoryConfig(allow=tuple(allow or ()), served_gates=served_gates),
+        repository=RepositoryConfig(
+            allow=tuple(allow or ()), served_gates=served_gates, serving=tuned
+        ),
     )
     stages = [stage for stage in STAGES if stage.name in BUILD]
     outcomes = run_stages(stages, recipe, out, given={"student": student})

@@ -14,16 +14,18 @@ from pintower.artifacts import read_json, read_manifest
 from pintower.cli.output import print_json, stdout, take_interrupts
 from pintower.client import Client
 from pintower.config import BenchConfig, Recipe
+from pintower.contracts import Contract
 from pintower.errors import GateFailed, InputError, RepositoryError, SetupError
 from pintower.models.scores import Scores
 from pintower.pipeline import run_stages
 from pintower.serving.addresses import Addresses, free_addresses
+from pintower.serving.container import container_command
 from pintower.serving.environment import ensure_environment
 from pintower.serving.server import TritonServer
 from pintower.serving.state import read_state
 from pintower.stages import STAGES
 
-__all__ = ["bench", "query", "serve"]
+__all__ = ["bench", "container", "query", "serve"]
 
 _STATE = ".server.json"
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -61,6 +63,27 @@ def serve(
             server.wait()
         except KeyboardInterrupt:
             stdout.print("Stopping.")
+
+
+def container(
+    repository: Annotated[Path, typer.Argument(help="A Triton model repository (models/).")],
+    cache_mib: Annotated[int, typer.Option(min=0, help="Response cache in MiB.")] = 64,
+    redis: Annotated[
+        str | None, typer.Option(help="host:port of a Redis that replicas share as their cache.")
+    ] = None,
+) -> None:
+    """Print the command that serves a repository in NVIDIA's container."""
+    _require_repository(repository)
+    _require_as_released(repository)
+    target = Contract.load(repository / "contract.json").target
+    command = container_command(
+        repository,
+        target.triton_release,
+        cache_bytes=cache_mib * 2**20,
+        redis=redis,
+        gpu=target.device == "gpu",
+    )
+    stdout.print(command, markup=False, highlight=False, soft_wrap=True)
 
 
 def query(

@@ -65,8 +65,10 @@ def model_configs(contract: Contract, version: int) -> dict[str, ModelConfig]:
         configs[name] = config
     configs["pin_features"].parameters["space_id"].string_value = contract.space_id
     if target.merge_queries:
-        # Without a delay: queries that wait for the encoder are merged, none is made to wait.
-        configs["query_encoder"].dynamic_batching.SetInParent()
+        # Without a delay queries that wait for the encoder are merged, and none is made to wait.
+        batching = configs["query_encoder"].dynamic_batching
+        batching.SetInParent()
+        batching.max_queue_delay_microseconds = target.queue_delay_us
     return configs
 
 

@@ -50,6 +50,7 @@ def run(config: RepositoryConfig, inputs: Mapping[str, Path], folder: Path) -> d
         Release number, size and the gates' figures.
 
     Raises:
+        InputError: if the serving settings do not fit the target.
         RepositoryError: if graphs and snapshot do not belong together.
         SetupError: if the local server cannot be installed or started, or the target's GPU is
             not there.
@@ -57,8 +58,10 @@ def run(config: RepositoryConfig, inputs: Mapping[str, Path], folder: Path) -> d
     """
     require_gate_names(config.allow)
     export = inputs["export"]
+    contract = Contract.load(export / "contract.json")
+    target = contract.target.served_as(config.serving)
     parts = Parts(
-        contract=Contract.load(export / "contract.json"),
+        contract=contract.model_copy(update={"target": target}),
         graphs=export,
         tokenizer=export / "tokenizer.json",
         rendering=export / "text.json",

@@ -21,12 +21,22 @@ from pintower.serving.environment import ServerEnvironment
 from pintower.serving.server_log import last_errors, load_failures
 from pintower.serving.state import remove_state, write_state
 
-__all__ = ["TritonServer", "server_command"]
+__all__ = ["TritonServer", "release_flags", "server_command"]
 
 logger = logging.getLogger(__name__)
 
 GRACE_SECONDS = 10.0
 EXIT_TIMEOUT_SECONDS = 5  # how long the server waits for requests in flight
+
+
+def release_flags(models: Sequence[str]) -> list[str]:
+    """Return the flags that a release is served with, wherever: nothing guessed, nothing polled."""
+    return [
+        "--model-control-mode=explicit",
+        *(f"--load-model={name}" for name in models),
+        "--disable-auto-complete-config",
+        "--strict-readiness=true",
+    ]
 
 
 def server_command(
@@ -56,10 +66,7 @@ def server_command(
     return [
         str(environment.tritonserver),
         f"--model-repository={repository}",
-        "--model-control-mode=explicit",
-        *(f"--load-model={name}" for name in names),
-        "--disable-auto-complete-config",
-        "--strict-readiness=true",
+        *release_flags(names),
         f"--backend-directory={environment.backend_directory}",
         f"--backend-config=python,shm-region-prefix-name={shm_prefix}",
         *(cache if cache_bytes else []),

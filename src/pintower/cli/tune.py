@@ -1,0 +1,164 @@
+"""``pintower tune``: instances, threads and merging for a latency, written back as a recipe."""
+
+import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from pintower.artifacts import hash_file, write_json
+from pintower.bench.load import log_load, unique_load, warmup_load
+from pintower.bench.machine import commit, device, versions
+from pintower.cli.output import print_json, stdout
+from pintower.config import BenchConfig
+from pintower.contracts import Contract
+from pintower.errors import GateFailed, InputError, SetupError
+from pintower.recipes import find_recipe, load_recipe
+from pintower.serving.environment import ensure_environment
+from pintower.targets import Serving
+
+__all__ = ["tune"]
+
+_PACKAGES = ("optuna", "tomlkit")
+_WITHOUT_DATA = "data.requires_path=false"
+
+
+def tune(
+    workdir: Annotated[Path, typer.Argument(help="Work folder of a finished run or build.")],
+    p99_ms: Annotated[
+        float, typer.Option("--p99-ms", min=0.1, help="99 of 100 requests are to stay within it.")
+    ],
+    out: Annotated[
+        Path, typer.Option(help="Folder for recipe.toml, tuning.json, tuning.svg and the trials.")
+    ],
+    recipe: Annotated[
+        str | None,
+        typer.Option(help="The run's recipe; the settings are written into a copy of it."),
+    ] = None,
+    trials: Annotated[int, typer.Option(min=2, help="Settings to try.")] = 20,
+    requests: Annotated[int, typer.Option(min=100, help="Requests of the log a pass sends.")] = 600,
+    candidates: Annotated[
+        int, typer.Option(min=1, help="Pins a request carries.")
+    ] = BenchConfig().candidates,
+    unique: Annotated[
+        bool, typer.Option("--unique", help="Send every query once, so that no cache helps.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Search for the settings that answer most requests a second within a latency.
+
+    The log is replayed through the genuine server under perf_analyzer, on the machine that the
+    settings are for. An interrupted search goes on where it was.
+    """
+    for package in _PACKAGES:
+        if importlib.util.find_spec(package) is None:
+            raise SetupError(
+                f"pintower tune needs {package}: pip install 'pintower[tune]' in this environment."
+            )
+    from pintower.bench.tuning import Goal, Subject
+    from pintower.bench.tuning import tune as search
+    from pintower.bench.tuning_figure import tuning_plot
+    from pintower.repository.variant import write_variant
+
+    repository = workdir / "models"
+    if not (repository / "release.json").is_file():
+        raise InputError(
+            f"{workdir} is no work folder of a run or a build: it has no models/release.json."
+        )
+    document = _document(recipe)
+
+    @contextmanager
+    def variant(serving: Serving) -> Iterator[Path]:
+        with TemporaryDirectory(prefix="pintower-variant-") as folder:
+            write_variant(repository, serving, Path(folder))
+            yield Path(folder)
+
+    load = (unique_load if unique else log_load)(
+        workdir / "data", workdir / "pins", requests, candidates
+    )
+    subject = Subject(
+        target=Contract.load(repository / "contract.json").target,
+        environment=ensure_environment(),
+        variant=variant,
+        load=load,
+        warmup=warmup_load(workdir / "data", workdir / "pins", load, 100, candidates),
+        identity=hash_file(repository / "release.json"),
+    )
+    goal = Goal(p99_ms=p99_ms, trials=trials)
+    out.mkdir(parents=True, exist_ok=True)
+    found = search(subject, goal, out)
+    result = {
+        "name": "tuning",
+        "command": "pintower tune",
+        "commit": commit(),
+        "device": device(),
+        "versions": versions(),
+        "target": subject.target.name,
+        "p99_ms": p99_ms,
+        "scenario": load.scenario,
+        "requests": len(load.requests),
+        "candidates": candidates,
+        "own": found.own.as_json(),
+        "best": None if found.best is None else found.best.as_json(),
+        "chosen": found.chosen.as_json(),
+        "trials": [item.as_json() for item in found.trials],
+    }
+    write_json(out / "tuning.json", result)
+    (out / "tuning.svg").write_text(tuning_plot(found, p99_ms), "utf-8")
+    if not found.chosen.throughput:
+        raise GateFailed(
+            f"None of {len(found.trials)} settings keeps p99 within {p99_ms:g} ms on this machine, "
+            f"not even with one request in flight; {out / 'tuning.json'} has what was measured."
+        )
+    _write_recipe(document, found.chosen.serving, out / "recipe.toml")
+    if as_json:
+        print_json(result)
+        return
+    table = Table("", "requests/s", "in flight", "p50 ms", "p99 ms")
+    for name, item in (("as released", found.own), ("best tried", found.best)):
+        if item is None:
+            continue
+        within = [point for point in item.points if point.p99_ms <= p99_ms]
+        point = max(within or item.points[:1], key=lambda point: point.throughput)
+        figures = [f"{value:,.2f}" for value in (point.p50_ms, point.p99_ms)]
+        table.add_row(name, f"{point.throughput:,.0f}", str(point.concurrency), *figures)
+    stdout.print(table)
+    if found.chosen is found.own:
+        stdout.print("Nothing that was tried is ahead of the release's own settings.")
+        return
+    own = found.own.throughput
+    by = f"{found.chosen.throughput / own:.2f} times the rate" if own else "the limit is kept"
+    stdout.print(f"Tuned: {by}, {found.chosen.serving.model_dump(exclude_defaults=True)}")
+    stdout.print(_next(recipe, out / "recipe.toml", workdir), soft_wrap=True)
+
+
+def _document(recipe: str | None) -> Any:
+    """Return the recipe to write into, as a document that keeps its comments."""
+    import tomlkit
+
+    if recipe is None:
+        return tomlkit.parse('name = "tuned"\n')
+    path = find_recipe(recipe)
+    load_recipe(path, [_WITHOUT_DATA])
+    return tomlkit.parse(path.read_text("utf-8"))
+
+
+def _write_recipe(document: Any, serving: Serving, path: Path) -> None:
+    import tomlkit
+
+    section = document.setdefault("repository", tomlkit.table())
+    section["serving"] = serving.model_dump(exclude_none=True)
+    path.write_text(tomlkit.dumps(document), "utf-8")
+    load_recipe(path, [_WITHOUT_DATA])
+
+
+def _next(recipe: str | None, path: Path, workdir: Path) -> str:
+    if recipe is None:
+        return f"Build with it: pintower build STUDENT … --serving {path}"
+    return (
+        f"Build with it, with the --set options of the run: pintower run {path} --workdir {workdir}"
+    )

@@ -1,0 +1,69 @@
+"""The command that serves a repository in NVIDIA's container, with a cache of its own or Redis.
+
+A local cache belongs to one replica. Several can share a Redis: its keys are made of the model's
+name and version and of the request's bytes, and the ids that reach the query encoder carry its
+artifact id, so releases that share a name and version do not share answers. Triton's defaults wait
+for Redis for ever; here a slow one is a miss.
+"""
+
+import re
+import shlex
+from pathlib import Path
+
+from pintower.assets import asset
+from pintower.errors import InputError
+from pintower.serving.server import release_flags
+
+__all__ = ["container_command"]
+
+_IMAGE = "nvcr.io/nvidia/tritonserver:{release}-py3"
+_REDIS = {"connect_timeout": 250, "socket_timeout": 20, "wait_timeout": 20, "pool_size": 8}
+"""Milliseconds, and connections."""
+
+_SHARED_MEMORY = "1g"
+"""Python steps hand their tensors over in /dev/shm, of which a container has 64 MB."""
+
+
+def container_command(
+    repository: Path, triton_release: str, *, cache_bytes: int, redis: str | None, gpu: bool
+) -> str:
+    """Return a shell command.
+
+    Args:
+        repository: the model repository.
+        triton_release: NVIDIA's release, as the target names it.
+        cache_bytes: of the local response cache, 0 for none; not used with Redis.
+        redis: ``host:port`` of a Redis to share, None for the local cache.
+        gpu: give the container every GPU.
+
+    Raises:
+        InputError: if ``redis`` is no ``host:port``.
+    """
+    server = [
+        "tritonserver",
+        "--model-repository=/models",
+        *release_flags(("*",)),
+        *(f"--cache-config={option}" for option in _cache(cache_bytes, redis)),
+    ]
+    lines = asset("triton_models", "requirements.txt").read_text("utf-8").splitlines()
+    packages = [line for line in lines if line and not line.startswith("#")]
+    inside = f"pip install --quiet {shlex.join(packages)} && exec {shlex.join(server)}"
+    run = [
+        "docker run --rm --network=host",
+        *(["--gpus=all"] if gpu else []),
+        f"--shm-size={_SHARED_MEMORY}",
+        f"-v {shlex.quote(str(repository.resolve()))}:/models:ro",
+        _IMAGE.format(release=triton_release),
+        f"sh -c {shlex.quote(inside)}",
+    ]
+    return " \\\n  ".join(run)
+
+
+def _cache(size: int, redis: str | None) -> list[str]:
+    if redis is None:
+        return [f"local,size={size}"] if size else []
+    match = re.fullmatch(r"([\w.-]+):(\d{1,5})", redis)
+    if match is None:
+        raise InputError(f"--redis is {redis!r}; wanted is host:port, like cache.internal:6379.")
+    place = {"host": match[1], "port": match[2]}
+    return [f"redis,{key}={value}" for key, value in {**place, **_REDIS}.items()]
