@@ -45,12 +45,16 @@ def refusals(environment: ServerEnvironment, tmp_path_factory: pytest.TempPathFa
         accelerators.gpu_execution_accelerator.add(name="cuda", parameters={key: "0"})
     wrong["on_gpu"] = model_config("x", max_batch_size=0, dims=[-1, 4])
     wrong["on_gpu"].instance_group[0].kind = pb.ModelInstanceGroup.KIND_GPU
+    wrong["in_sequences"] = model_config("x", max_batch_size=0, dims=[-1, 4])
+    wrong["in_sequences"].sequence_batching.SetInParent()
     for name, config in wrong.items():
         config.name = name
         graph = arithmetic_graph([1, 4]) if name == "fixed_batch" else unbatched
         write_model(folder, config, graph)
     write_model(folder, model_config("no_graph", max_batch_size=0, dims=[-1, 4]), unbatched)
     (folder / "no_graph" / "1" / "model.onnx").write_bytes(b"no graph")
+    write_model(folder, model_config("no_file", max_batch_size=0, dims=[-1, 4]), unbatched)
+    (folder / "no_file" / "1" / "model.onnx").unlink()
     log = tmp_path_factory.mktemp("log") / "server.log"
     server = TritonServer(environment, folder, addresses=free_addresses(), log_file=log)
     with pytest.MonkeyPatch.context() as hidden, pytest.raises(RepositoryError) as caught:
@@ -79,6 +83,8 @@ def refusals(environment: ServerEnvironment, tmp_path_factory: pytest.TempPathFa
         ("cuda_parameter", "unknown parameter 'use_tf31' of the execution accelerator 'cuda'"),
         ("cuda_top_level", "'gpu_mem_limit' has no effect in the execution accelerator 'cuda'"),
         ("no_graph", "ONNX Runtime 1.19.2 cannot load"),
+        ("no_file", "unable to find"),
+        ("in_sequences", "does not support 'sequence_batching'"),
     ],
 )
 def test_a_model_that_does_not_fit_its_graph_is_not_ready(

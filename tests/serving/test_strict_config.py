@@ -95,6 +95,20 @@ def test_an_optional_input_is_refused_where_requests_are_batched(strict: ModuleT
         check(strict, values, ("batch", 4))
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("reshape", {"shape": [4]}), ("allow_ragged_batch", True), ("is_shape_tensor", True)],
+)
+@pytest.mark.parametrize("side", ["input", "output"])
+def test_what_this_backend_lacks_is_refused_by_name(
+    strict: ModuleType, side: str, key: str, value: object
+) -> None:
+    values = config(0, (4,))
+    values[side][0][key] = value
+    with pytest.raises(strict.ConfigError, match=f"does not support '{key}'"):
+        check(strict, values, (4,))
+
+
 def parameters(**values: str) -> dict[str, Any]:
     return config(parameters={key: {"string_value": value} for key, value in values.items()})
 
