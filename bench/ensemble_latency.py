@@ -6,7 +6,7 @@ serves the work folder's repository and sends the log's distinct queries one at 
 genuine perf_analyzer, gRPC on loopback: once with every query new, once with every query sent
 before. Between the passes the query encoder runs alone, in the server environment's ONNX Runtime,
 on the same queries. Rounds are interleaved, each pass has a freshly started server. Then the number
-of candidates goes from 1 to 5,000, queries cached. Writes
+of candidates goes from 0 to 5,000, queries cached. Writes
 ``bench/results/<name>_ensemble_latency-<device>.json`` and ``.svg``.
 """
 
@@ -15,7 +15,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from collect import RESULTS, keep
 from matplotlib.figure import Figure
 
 from pintower.artifacts import read_json
-from pintower.bench.load import Load, as_rows, unique_load, warmup_load
+from pintower.bench.load import Load, Request, as_rows, unique_load, warmup_load
 from pintower.bench.machine import commit, device, versions
 from pintower.client import Client
 from pintower.contracts import Contract
@@ -32,6 +32,7 @@ from pintower.errors import PintowerError
 from pintower.figures import COLOURS, INK, plot_style, to_svg
 from pintower.models.tokenization import open_tokenizer
 from pintower.progress import track
+from pintower.repository.wire import Wire, texts
 from pintower.serving.addresses import free_addresses
 from pintower.serving.environment import ServerEnvironment, ensure_environment
 from pintower.serving.layout import read_layout
@@ -47,9 +48,12 @@ METHOD = (
     "every query new; hit: the same queries, all sent before. Each pass has a freshly started "
     "server. encoder_ms: the query encoder alone in the server's ONNX Runtime, on the same "
     "queries, between the passes. Medians over all requests of all rounds. Steps are the server's "
-    "counters. first_request: a new query over a connection that stands, right after the server is "
-    "ready, against the median of later ones, Python client."
+    "counters. 0 candidates: by the Python client, which perf_analyzer cannot send; 1 by both. "
+    "first_request: a new query over a connection that stands, right after the server is ready, "
+    "against the median of later ones (steady) and of later ones after a second's pause (paused), "
+    "Python client."
 )
+PAUSES = 8
 WARM_UP = 100
 
 
@@ -89,7 +93,8 @@ def measure(workdir: Path, requests: int, rounds: int) -> dict[str, Any]:
     for count in track(CANDIDATES, "measuring candidates", unit="numbers of candidates"):
         fewer = unique_load(workdir / "data", workdir / "pins", max(100, requests // 2), count)
         rows.append(row("candidates", count, [send(environment, repository, fewer, fewer)]))
-    p50 = {item["scenario"]: item["p50_ms"] for item in rows}
+    rows += few_candidates(environment, repository, load)
+    p50 = {item["scenario"]: item["p50_ms"] for item in rows if item["scenario"] in passes}
     return {
         "name": f"{workdir.resolve().name}_ensemble_latency",
         "command": "python bench/ensemble_latency.py WORKDIR",
@@ -109,7 +114,8 @@ def measure(workdir: Path, requests: int, rounds: int) -> dict[str, Any]:
             "miss_p50_ms": p50["miss"],
             "encoder_p50_ms": summary(alone)["p50"],
             "miss_minus_encoder_ms": round(p50["miss"] - summary(alone)["p50"], 3),
-            "first_over_steady": round(float(np.median([item["ratio"] for item in first])), 3),
+            "first_over_steady": middle(item["first_ms"] / item["steady_ms"] for item in first),
+            "first_over_paused": middle(item["first_ms"] / item["paused_ms"] for item in first),
         },
     }
 
@@ -149,24 +155,69 @@ def send(environment: ServerEnvironment, repository: Path, load: Load, before: L
 
 
 def first_request(environment: ServerEnvironment, repository: Path, load: Load) -> dict[str, float]:
-    """Start a server, connect, and time its first request and those of other queries after it."""
+    """Start a server, connect, and time its first request and others after it."""
     addresses = free_addresses()
-    taken = []
     with (
         TritonServer(environment, repository, addresses=addresses),
         Client(addresses.grpc_url) as client,
     ):
         client.ready()  # connects
-        for item in load.requests:
-            begin = time.perf_counter()
-            client.rank(item.query, item.pin_ids)
-            taken.append(1e3 * (time.perf_counter() - begin))
-    steady = float(np.median(taken[len(taken) // 4 :]))
+        taken = [timed(client, item) for item in load.requests[:-PAUSES]]
+        paused = []
+        for item in load.requests[-PAUSES:]:
+            time.sleep(1)
+            paused.append(timed(client, item))
     return {
         "first_ms": round(taken[0], 3),
-        "steady_p50_ms": round(steady, 3),
-        "ratio": round(taken[0] / steady, 3),
+        "steady_ms": middle(taken[len(taken) // 4 :]),
+        "paused_ms": middle(paused),
     }
+
+
+def few_candidates(
+    environment: ServerEnvironment, repository: Path, load: Load
+) -> list[dict[str, Any]]:
+    """Return the figures of no and of one candidate, queries cached, by the Python client."""
+    addresses = free_addresses()
+    found = []
+    with (
+        TritonServer(environment, repository, addresses=addresses),
+        Wire(addresses.grpc_url) as wire,
+    ):
+        for count in (1, 0, 1):  # the first warms up
+            taken = []
+            for item in load.requests:
+                pin_ids = [pin_id.encode() for pin_id in item.pin_ids[:count]]
+                inputs = {
+                    "QUERY": texts(item.query.encode(), shape=(1, 1)),
+                    "PIN_IDS": texts(*pin_ids),
+                }
+                begin = time.perf_counter()
+                wire.infer("relevance", inputs)
+                taken.append(1e3 * (time.perf_counter() - begin))
+            told = summary(taken)
+            found.append(
+                {
+                    "scenario": "candidates, Python client",
+                    "candidates": count,
+                    "requests": len(taken),
+                    "p50_ms": told["p50"],
+                    "p99_ms": told["p99"],
+                }
+            )
+    return found[1:]
+
+
+def timed(client: Client, item: Request) -> float:
+    """Return the milliseconds of one request."""
+    begin = time.perf_counter()
+    client.rank(item.query, item.pin_ids)
+    return 1e3 * (time.perf_counter() - begin)
+
+
+def middle(values: Iterable[float]) -> float:
+    """Return the median."""
+    return round(float(np.median([*values])), 3)
 
 
 def row(scenario: str, candidates: int, results: Sequence[LoadResult]) -> dict[str, Any]:
@@ -208,6 +259,11 @@ def plot(rows: Sequence[Mapping[str, Any]]) -> str:
         for number, share in enumerate(("p50", "p99")):
             taken = [item[f"{share}_ms"] for item in points]
             axes.plot(counts, taken, "o-", color=COLOURS[number], label=share)
+        other = [item for item in rows if item["scenario"] == "candidates, Python client"]
+        axes.plot(
+            [item["candidates"] for item in other], [item["p50_ms"] for item in other], "o",
+            markerfacecolor="none", color=COLOURS[2], label="p50, Python client, 0 and 1",
+        )  # fmt: skip
         axes.set_xlabel("candidates a request, query cached")
         axes.set_ylabel("milliseconds")
         axes.set_ylim(bottom=0)

@@ -1,6 +1,7 @@
 """The tuner's plot: requests a second against the latency they cost."""
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 from pintower.bench.tuning import Measured, Tuning
 from pintower.figures import COLOURS, INK, plot_style, to_svg
@@ -25,6 +26,8 @@ def tuning_plot(tuning: Tuning, p99_ms: float) -> str:
             draw(tuning.best, color=COLOURS[1], marker="o", label="best tried")
         axes.axvline(p99_ms, color=INK, linestyle=":", linewidth=1)
         axes.set_xscale("log")
+        for formatter in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
+            formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.set_xlabel("p99, milliseconds")
         axes.set_ylabel("requests a second")
         axes.set_ylim(bottom=0)
