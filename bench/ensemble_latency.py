@@ -28,7 +28,7 @@ from pintower.bench.load import Load, Request, as_rows, unique_load, warmup_load
 from pintower.bench.machine import commit, device, versions
 from pintower.client import Client
 from pintower.contracts import Contract
-from pintower.errors import PintowerError
+from pintower.errors import InputError, PintowerError
 from pintower.figures import COLOURS, INK, plot_style, to_svg
 from pintower.models.tokenization import open_tokenizer
 from pintower.progress import track
@@ -82,6 +82,8 @@ def measure(workdir: Path, requests: int, rounds: int) -> dict[str, Any]:
     repository = workdir / "models"
     load = unique_load(workdir / "data", workdir / "pins", requests, 100)
     warmup = warmup_load(workdir / "data", workdir / "pins", load, WARM_UP, 100)
+    if read_json(repository / "contract.json")["symbols"]["Q"]:
+        raise InputError("This bench sends no feature vectors of queries, which the release takes.")
     alone: list[float] = []
     passes: dict[str, list[LoadResult]] = {"miss": [], "hit": []}
     for _ in track(range(rounds), "measuring hits and misses", unit="rounds"):

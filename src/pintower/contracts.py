@@ -22,6 +22,7 @@ __all__ = [
     "Contract",
     "DType",
     "Dim",
+    "FeatureColumn",
     "GraphContract",
     "Tensor",
     "graph_mismatches",
@@ -44,6 +45,13 @@ class Tensor(_Model):
     name: str
     dtype: DType
     shape: tuple[Dim, ...]
+
+
+class FeatureColumn(_Model):
+    """A column of feature vectors."""
+
+    name: str
+    width: int
 
 
 class GraphContract(_Model):
@@ -102,9 +110,11 @@ class Contract(_Model):
     Attributes:
         space_id: what both towers must agree on.
         target: where it will run.
-        symbols: D (embedding width), F (match features), V (pin feature vectors' width).
+        symbols: D (embedding width), F (match features), Q and V (width of a query's and of a pin's
+            feature vectors), T (token ids of a query's row).
         match_features: names of the F columns.
         feature_columns: names of the pin feature vectors, in order.
+        query_feature_columns: name and width of the query feature vectors, in order.
         graphs: one for each of :data:`GRAPHS`.
     """
 
@@ -113,6 +123,7 @@ class Contract(_Model):
     symbols: dict[str, int]
     match_features: tuple[str, ...]
     feature_columns: tuple[str, ...]
+    query_feature_columns: tuple[FeatureColumn, ...] = ()
     graphs: dict[str, BuiltGraph]
 
     def save(self, path: Path) -> None:

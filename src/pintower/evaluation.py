@@ -101,7 +101,8 @@ def _predict(
     queries, pin_ids = table["query"].to_list(), table["pin_id"].to_list()
     pairs = number_pairs(queries, pin_ids, pins)
     student = load_student(inputs["student"])
-    embeddings = student.embed_queries(pairs.queries), student.embed_pins(pairs.pins)
+    vectors = student.query_vectors(inputs["data"])
+    embeddings = student.embed_queries(pairs.queries, vectors), student.embed_pins(pairs.pins)
     asked = {"student": _ask_student(student, pairs, embeddings)}
     if "teacher" in inputs:
         asked["teacher"] = _ask_teacher(CrossEncoder.load(inputs["teacher"]), pairs)

@@ -25,6 +25,7 @@ from pintower.models.encoders import build_encoder, feature_columns, save_encode
 from pintower.models.optimization import training_device
 from pintower.models.pin_inputs import feature_matrix, pin_texts
 from pintower.models.pretrained import chosen_prefixes
+from pintower.models.query_vectors import QueryVectors
 from pintower.models.scoring_head import ScoringHead
 from pintower.models.soft_labels import read_examples
 from pintower.models.student import StudentLayout
@@ -68,8 +69,9 @@ def _distil(config: StudentConfig, inputs: Mapping[str, Path], folder: Path) -> 
     data = inputs["data"]
     layout = StudentLayout(folder)
     torch.manual_seed(config.seed)
-    columns = read_json(data / DATASET)["feature_columns"]
-    query_encoder, pin_encoder = _build_towers(config, columns)
+    dataset = read_json(data / DATASET)
+    query_columns = dataset.get("query_feature_columns", [])
+    query_encoder, pin_encoder = _build_towers(config, query_columns, dataset["feature_columns"])
     head = ScoringHead(config.width, FEATURES, config.hidden)
     rendering = _rendering(config)
     rendering.save(layout.text)
@@ -82,8 +84,9 @@ def _distil(config: StudentConfig, inputs: Mapping[str, Path], folder: Path) -> 
     device = training_device()
     examples = read_examples(config, inputs, statistics, device)
     head.standardize(examples.match_features.cpu())
+    known = QueryVectors.load(data, query_columns)
     learner = _learner(
-        config, layout, rendering, examples, (query_encoder, pin_encoder, head), device
+        config, layout, rendering, examples, (query_encoder, pin_encoder, head), known, device
     )
     losses = distil(learner, examples, config)
 
@@ -106,12 +109,16 @@ def _distil(config: StudentConfig, inputs: Mapping[str, Path], folder: Path) -> 
 
 
 def _build_towers(
-    config: StudentConfig, columns: Sequence[dict[str, Any]]
+    config: StudentConfig,
+    query_columns: Sequence[dict[str, Any]],
+    pin_columns: Sequence[dict[str, Any]],
 ) -> tuple[SentenceTransformer, SentenceTransformer]:
     shared: dict[str, Any] = {"width": config.width, "pooling": config.pooling}
-    query_encoder = build_encoder(config.query_encoder, layers=config.query_layers, **shared)
+    query_encoder = build_encoder(
+        config.query_encoder, layers=config.query_layers, columns=query_columns, **shared
+    )
     pin_encoder = build_encoder(
-        config.pin_encoder, layers=config.pin_layers, columns=columns, **shared
+        config.pin_encoder, layers=config.pin_layers, columns=pin_columns, **shared
     )
     train_last_layers(query_encoder, config.query_trainable_layers)
     train_last_layers(pin_encoder, config.pin_trainable_layers)
@@ -135,6 +142,7 @@ def _learner(
     rendering: Rendering,
     examples: Examples,
     parts: tuple[SentenceTransformer, SentenceTransformer, ScoringHead],
+    known: QueryVectors | None,
     device: torch.device,
 ) -> Learner:
     query_encoder, pin_encoder, head = (part.to(device) for part in parts)
@@ -150,14 +158,16 @@ def _learner(
     pooled = pool_all(pin_encoder, pins if frozen else pins.first(_SAMPLE), device, config.bf16)
     if config.query_encoder == config.pin_encoder:
         start_together(query_encoder, pin_encoder, pooled)
-    vectors = feature_matrix(examples.pairs.pins, feature_columns(pin_encoder))
+    of_pins = feature_matrix(examples.pairs.pins, feature_columns(pin_encoder))
+    of_queries = None if known is None else known.matrix(examples.pairs.queries)
     return Learner(
         query_encoder=query_encoder,
         pin_encoder=pin_encoder,
         head=head,
         queries=queries,
         pins=pins,
-        vectors=None if vectors is None else torch.from_numpy(vectors).to(device),
+        query_vectors=None if of_queries is None else torch.from_numpy(of_queries).to(device),
+        vectors=None if of_pins is None else torch.from_numpy(of_pins).to(device),
         pooled_pins=pooled if frozen else None,
         bf16=config.bf16,
     )

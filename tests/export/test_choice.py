@@ -11,7 +11,7 @@ LOSS: dict[Precision, float] = {"int8-dynamic": 0.02, "int8-static": 0.001, "fp3
 
 
 def build(precision: Precision) -> BuiltGraph:
-    contract = load_graph_contract("query_encoder").resolve({"D": 4})
+    contract = load_graph_contract("query_encoder").resolve({"D": 4, "Q": 0})
     names = {"file": "query_encoder.onnx", "sha256": "", "artifact_id": ""}
     return BuiltGraph(**contract.model_dump(), precision=precision, **names)
 

@@ -25,14 +25,14 @@ rows = st.integers(1, 3).flatmap(lambda n: arrays(np.int64, (n, WIDTH), elements
 @pytest.fixture(scope="module")
 def inner(tiny_student: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("entrance") / "inner.onnx"
-    contract = without_entrance(load_graph_contract("query_encoder").resolve({"D": 16}))
+    contract = without_entrance(load_graph_contract("query_encoder").resolve({"D": 16, "Q": 0}))
     trace(EncoderGraph(load_student(tiny_student).query_encoder), contract, path)
     return path
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["cut", "whole"])
 def graph(request: pytest.FixtureRequest, inner: Path) -> OnnxGraph:
-    contract = load_graph_contract("query_encoder").resolve({"D": 16, "T": WIDTH})
+    contract = load_graph_contract("query_encoder").resolve({"D": 16, "Q": 0, "T": WIDTH})
     path = inner.with_name(f"{request.param}.onnx")
     shutil.copyfile(inner, path)
     add_entrance(path, contract, vocabulary=VOCABULARY, cut=request.param)

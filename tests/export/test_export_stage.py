@@ -43,7 +43,7 @@ def use_target(monkeypatch: pytest.MonkeyPatch, **changes: object) -> None:
 def test_contract_names_files_that_are_what_it_says(exported: Path, tiny_student: Path) -> None:
     contract = Contract.load(exported / "contract.json")
     assert contract.space_id == space_id(tiny_student)
-    assert contract.symbols == {"D": 16, "F": 11, "T": 17, "V": 4}
+    assert contract.symbols == {"D": 16, "F": 11, "Q": 0, "T": 17, "V": 4}
     assert contract.feature_columns == ("graph_vector",)
     assert tuple(contract.graphs) == GRAPHS
     for name, built in contract.graphs.items():

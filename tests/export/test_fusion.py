@@ -36,7 +36,7 @@ def test_fused_graph_that_computes_something_else_is_dropped(
     original = fusion.optimize_model
     monkeypatch.setattr(fusion, "optimize_model", optimize)
     contract: GraphContract = without_entrance(
-        load_graph_contract("query_encoder").resolve({"D": 16})
+        load_graph_contract("query_encoder").resolve({"D": 16, "Q": 0})
     )
     encoder = load_student(tiny_student).query_encoder
     trace(EncoderGraph(encoder), contract, tmp_path / "traced.onnx")

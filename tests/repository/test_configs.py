@@ -18,7 +18,7 @@ from pintower.targets import GRAPHS, load_target
 
 GOLDEN = Path(__file__).parent / "golden"
 TARGETS = ["cpu-fp32", "cpu-int8", "cpu-int8-static", "gpu-fp16", "gpu-fp32", "gpu-tensorrt-fp16"]
-SYMBOLS = {"D": 128, "F": 11, "T": 33, "V": 0}
+SYMBOLS = {"D": 128, "F": 11, "Q": 0, "T": 33, "V": 0}
 
 
 def contract_for(target: str) -> Contract:
@@ -78,7 +78,7 @@ def test_ensembles_pin_every_step_and_share_the_cached_steps_outputs(
 ) -> None:
     configs = model_configs(contract_for(target), version=5)
     outputs: dict[str, set[tuple[str, ...]]] = {}
-    for name in ensembles(contract_for(target).target):
+    for name in ensembles(contract_for(target)):
         for step in configs[name].ensemble_scheduling.step:
             assert step.model_version == 5
             outputs.setdefault(step.model_name, set()).add(tuple(sorted(step.output_map)))

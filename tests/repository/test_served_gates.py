@@ -32,7 +32,7 @@ class FakeWire:
         query = inputs["QUERY"].reshape(-1)[0]
         answer: dict[str, Any]
         if model == "tokenizer":
-            answer = {"INPUT_IDS": self.offline.padded_ids(query)[None]}
+            answer = {"INPUT_IDS": self.offline.encoder_inputs(query)["INPUT_IDS"][None]}
         elif model == "query_embedding":
             answer = {"EMBEDDING": self.offline.embed(query)}
         else:

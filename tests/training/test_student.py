@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -6,11 +7,13 @@ import polars as pl
 import pytest
 import torch
 
+from pintower.artifacts import write_json
 from pintower.config import StudentConfig
 from pintower.errors import DatasetError
 from pintower.models.distillation import grouped_batches
 from pintower.models.encoders import embed_tokens, load_encoder
 from pintower.models.pin_inputs import feature_matrix, pin_texts
+from pintower.models.query_vectors import QueryVectors
 from pintower.models.scoring_head import ScoringHead
 from pintower.models.student import load_student
 from pintower.models.tokenization import load_tokenizer
@@ -136,3 +139,27 @@ def test_student_of_an_encoder_needs_no_labels(
     info = run(config, {"data": data}, tmp_path)
     assert info == {"pairs": 0, "queries": 0, "head": "cosine"}  # three judged training queries
     assert load_student(tmp_path).head.width == 32
+
+
+def test_the_query_encoder_learns_from_vectors_of_queries(
+    data: Path, labels: Path, tmp_path: Path, student_config: StudentConfig
+) -> None:
+    columns = [{"name": "topic", "width": 2}]
+    described = shutil.copytree(data, tmp_path / "data")
+    pl.DataFrame(
+        {"query": ["red shoes", "garden bench"], "topic": [[1.0, 0.0], [0.0, 1.0]]},
+        schema_overrides={"topic": pl.List(pl.Float32)},
+    ).write_parquet(described / "queries.parquet")
+    told = json.loads((data / "dataset.json").read_text())
+    write_json(described / "dataset.json", {**told, "query_feature_columns": columns})
+    (tmp_path / "student").mkdir()
+    run(student_config, {"data": described, "labels": labels}, tmp_path / "student")
+    student = load_student(tmp_path / "student")
+    assert student.query_columns == columns
+    known = student.query_vectors(described)
+    assert known is not None
+    given, nothing = (
+        student.embed_queries(["red shoes"], vectors)
+        for vectors in (known, QueryVectors(width=2, rows={}))
+    )
+    assert np.abs(given - nothing).max() > 1e-3

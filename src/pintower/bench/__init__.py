@@ -13,7 +13,15 @@ from typing import Any
 from pintower.artifacts import read_json, write_json
 from pintower.bench.cache_plan import plan_cache
 from pintower.bench.figure import cache_plot, latency_plot
-from pintower.bench.load import Load, as_rows, log_load, logged_queries, unique_load, warmup_load
+from pintower.bench.load import (
+    Load,
+    as_rows,
+    log_load,
+    logged_queries,
+    unique_load,
+    warmup_load,
+    with_vectors,
+)
 from pintower.bench.machine import commit, device, versions
 from pintower.config import BenchConfig
 from pintower.contracts import Contract
@@ -58,12 +66,16 @@ def run(config: BenchConfig, inputs: Mapping[str, Path], folder: Path) -> dict[s
     environment = ensure_environment()
     release = read_json(inputs["repository"] / "release.json")
     cached = Contract.load(inputs["repository"] / "contract.json").target.cached_model
-    sizes = (config.requests, config.candidates)
-    loads = [build(inputs["data"], inputs["pins"], *sizes) for build in (log_load, unique_load)]
+    sizes, places = (config.requests, config.candidates), (inputs["data"], inputs["repository"])
+    loads = [
+        with_vectors(build(inputs["data"], inputs["pins"], *sizes), *places)
+        for build in (log_load, unique_load)
+    ]
     plan = [(load, concurrency) for load in loads for concurrency in config.concurrency]
     rows = []
     for load, concurrency in track(plan, "Measuring latency", unit="measurements"):
         warmup = warmup_load(inputs["data"], inputs["pins"], load, config.warmup, config.candidates)
+        warmup = with_vectors(warmup, *places)
         result = _send(environment, inputs["repository"], load, warmup, concurrency)
         rows.append(_row(load, result, cached))
     cache = plan_cache(logged_queries(inputs["data"]), inputs["repository"])

@@ -1,18 +1,29 @@
 """The load: real queries of the log, in arrival order, each with the candidates it would bring."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from pintower.contracts import Contract
 from pintower.data.candidates import CandidateIndex
 from pintower.data.tables import QUERY_LOG, read_table
 from pintower.errors import DatasetError
+from pintower.models.query_vectors import QueryVectors
 from pintower.serving.perf_analyzer import Row
 from pintower.text.rendering import Rendering, normalize_query
 
-__all__ = ["Load", "Request", "as_rows", "log_load", "logged_queries", "unique_load", "warmup_load"]
+__all__ = [
+    "Load",
+    "Request",
+    "as_rows",
+    "log_load",
+    "logged_queries",
+    "unique_load",
+    "warmup_load",
+    "with_vectors",
+]
 
 
 @dataclass(frozen=True)
@@ -37,11 +48,13 @@ class Load:
         requests: in order.
         repeat_share: share of requests whose very bytes were sent before: what an unbounded cache
             would answer.
+        vectors: feature vectors of queries, for a release that takes them.
     """
 
     scenario: str
     requests: tuple[Request, ...]
     repeat_share: float
+    vectors: QueryVectors | None = None
 
 
 def log_load(data: Path, pins: Path, requests: int, candidates: int) -> Load:
@@ -75,9 +88,21 @@ def as_rows(load: Load) -> list[Row]:
         {
             "QUERY": np.array([[request.query]], dtype=np.object_),
             "PIN_IDS": np.array(request.pin_ids, dtype=np.object_),
+            **(
+                {}
+                if load.vectors is None
+                else {"QUERY_FEATURES": load.vectors.matrix([request.query])}
+            ),
         }
         for request in load.requests
     ]
+
+
+def with_vectors(load: Load, data: Path, repository: Path) -> Load:
+    """Return a load with the feature vectors of queries that a repository's release takes."""
+    contract = Contract.load(repository / "contract.json")
+    columns = [column.model_dump() for column in contract.query_feature_columns]
+    return replace(load, vectors=QueryVectors.load(data, columns))
 
 
 def logged_queries(data: Path) -> list[str]:

@@ -16,6 +16,7 @@ from pintower.client import Client
 from pintower.config import BenchConfig, Recipe
 from pintower.contracts import Contract
 from pintower.errors import GateFailed, InputError, RepositoryError, SetupError
+from pintower.models.query_vectors import QueryVectors
 from pintower.models.scores import Scores
 from pintower.pipeline import run_stages
 from pintower.serving.addresses import Addresses, free_addresses
@@ -106,8 +107,10 @@ def query(
     pin_ids = index.search(text, candidates)
     if start and url:
         raise InputError("--start and --url exclude each other: give one of them.")
+    vectors = _query_vectors(workdir)
+    features = None if vectors is None else vectors.matrix([text])
     with _served(workdir, url, start) as address, Client(address) as client:
-        scores = client.rank(text, pin_ids)
+        scores = client.rank(text, pin_ids, features)
     if pin_ids and not scores.valid.any():
         raise RepositoryError(
             f"The server at {address} knows none of the {len(pin_ids)} candidates: it serves "
@@ -156,6 +159,15 @@ def bench(
         numbers = [f"{figure:,.2f}" for figure in figures]
         table.add_row(row["scenario"], str(row["concurrency"]), *numbers, hits)
     stdout.print(table)
+
+
+def _query_vectors(workdir: Path) -> QueryVectors | None:
+    """Return the feature vectors of queries that a work folder's release takes; None if none."""
+    path = workdir / "models" / "contract.json"
+    if not path.is_file():
+        return None
+    columns = [column.model_dump() for column in Contract.load(path).query_feature_columns]
+    return QueryVectors.load(workdir / "data", columns)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 
 from pintower.artifacts import hash_file, write_json
-from pintower.bench.load import log_load, unique_load, warmup_load
+from pintower.bench.load import log_load, unique_load, warmup_load, with_vectors
 from pintower.bench.machine import commit, device, versions
 from pintower.cli.output import print_json, stdout
 from pintower.config import BenchConfig
@@ -77,15 +77,15 @@ def tune(
             write_variant(repository, serving, Path(folder))
             yield Path(folder)
 
-    load = (unique_load if unique else log_load)(
-        workdir / "data", workdir / "pins", requests, candidates
-    )
+    folders = (workdir / "data", workdir / "pins")
+    load = (unique_load if unique else log_load)(*folders, requests, candidates)
+    warmup = warmup_load(*folders, load, 100, candidates)
     subject = Subject(
         target=Contract.load(repository / "contract.json").target,
         environment=ensure_environment(),
         variant=variant,
-        load=load,
-        warmup=warmup_load(workdir / "data", workdir / "pins", load, 100, candidates),
+        load=with_vectors(load, workdir / "data", repository),
+        warmup=with_vectors(warmup, workdir / "data", repository),
         identity=hash_file(repository / "release.json"),
     )
     goal = Goal(p99_ms=p99_ms, trials=trials)

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 import tritonclient.grpc as triton
 import tritonclient.grpc.aio as triton_aio
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from tritonclient.utils import InferenceServerException
 
 from pintower.client.messages import (
@@ -17,7 +17,7 @@ from pintower.client.messages import (
     can_retry,
     explain,
     no_scores,
-    query_input,
+    query_inputs,
     rank_inputs,
     read_outputs,
 )
@@ -71,27 +71,38 @@ class AsyncClient:
         except InferenceServerException:
             return False
 
-    async def rank(self, query: str, pin_ids: Sequence[str]) -> Scores:
+    async def rank(
+        self, query: str, pin_ids: Sequence[str], features: ArrayLike | None = None
+    ) -> Scores:
         """Score N pins for a query; see :meth:`pintower.client.Client.rank`."""
         if not pin_ids:
             return no_scores()
-        return Scores(*await self._infer("relevance", rank_inputs(query, pin_ids), SCORES))
+        return Scores(
+            *await self._infer("relevance", rank_inputs(query, pin_ids, features), SCORES)
+        )
 
     async def rank_many(
-        self, requests: Iterable[tuple[str, Sequence[str]]], *, concurrency: int = 8
+        self,
+        requests: Iterable[tuple[str, Sequence[str]] | tuple[str, Sequence[str], ArrayLike]],
+        *,
+        concurrency: int = 8,
     ) -> list[Scores]:
         """Score pins for many queries, some requests at once; the answers come in their order."""
         places = asyncio.Semaphore(concurrency)
 
-        async def one(query: str, pin_ids: Sequence[str]) -> Scores:
+        async def one(
+            query: str, pin_ids: Sequence[str], features: ArrayLike | None = None
+        ) -> Scores:
             async with places:
-                return await self.rank(query, pin_ids)
+                return await self.rank(query, pin_ids, features)
 
         return await asyncio.gather(*(one(*request) for request in requests))
 
-    async def embed(self, query: str) -> NDArray[np.float32]:
+    async def embed(self, query: str, features: ArrayLike | None = None) -> NDArray[np.float32]:
         """Return a query's embedding FP32 [D]; see :meth:`pintower.client.Client.embed`."""
-        (embedding,) = await self._infer("query_embedding", query_input(query), EMBEDDING)
+        (embedding,) = await self._infer(
+            "query_embedding", query_inputs(query, features), EMBEDDING
+        )
         return embedding.reshape(-1)
 
     async def embed_many(

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import tritonclient.grpc as triton
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from tritonclient.utils import InferenceServerException
 
 from pintower.errors import InputError, PintowerError, RepositoryError, SetupError
@@ -17,7 +17,7 @@ __all__ = [
     "can_retry",
     "explain",
     "no_scores",
-    "query_input",
+    "query_inputs",
     "rank_inputs",
     "read_outputs",
 ]
@@ -28,14 +28,22 @@ EMBEDDING = ("EMBEDDING",)
 _LEVELS = 5
 
 
-def rank_inputs(query: str, pin_ids: Sequence[str]) -> list[triton.InferInput]:
+def rank_inputs(
+    query: str, pin_ids: Sequence[str], features: ArrayLike | None
+) -> list[triton.InferInput]:
     """Return the inputs of ``relevance``."""
-    return [*query_input(query), _text("PIN_IDS", pin_ids, (len(pin_ids),))]
+    return [*query_inputs(query, features), _text("PIN_IDS", pin_ids, (len(pin_ids),))]
 
 
-def query_input(query: str) -> list[triton.InferInput]:
-    """Return the input of ``query_embedding``."""
-    return [_text("QUERY", [query], (1, 1))]
+def query_inputs(query: str, features: ArrayLike | None) -> list[triton.InferInput]:
+    """Return the inputs of ``query_embedding``."""
+    inputs = [_text("QUERY", [query], (1, 1))]
+    if features is not None:
+        row = np.asarray(features, dtype=np.float32).reshape(1, -1)
+        tensor = triton.InferInput("QUERY_FEATURES", row.shape, "FP32")
+        tensor.set_data_from_numpy(row)
+        inputs.append(tensor)
+    return inputs
 
 
 def no_scores() -> Scores:

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 import tritonclient.grpc as triton
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from tritonclient.utils import InferenceServerException
 
 from pintower.client.messages import (
@@ -17,7 +17,7 @@ from pintower.client.messages import (
     can_retry,
     explain,
     no_scores,
-    query_input,
+    query_inputs,
     rank_inputs,
     read_outputs,
 )
@@ -74,12 +74,14 @@ class Client:
         except InferenceServerException:
             return False
 
-    def rank(self, query: str, pin_ids: Sequence[str]) -> Scores:
+    def rank(self, query: str, pin_ids: Sequence[str], features: ArrayLike | None = None) -> Scores:
         """Score pins for a query with the ensemble ``relevance``.
 
         Args:
             query: the query as the user typed it; the release normalizes it.
             pin_ids: N candidates.
+            features: the query's feature vectors end to end, for a release whose query encoder
+                takes them.
 
         Returns:
             Probabilities FP32 [N, 5], scores FP32 [N] and validity BOOL [N], in the pins' order.
@@ -91,15 +93,18 @@ class Client:
         """
         if not pin_ids:
             return no_scores()
-        return Scores(*self._infer("relevance", rank_inputs(query, pin_ids), SCORES))
+        return Scores(*self._infer("relevance", rank_inputs(query, pin_ids, features), SCORES))
 
     def rank_many(
-        self, requests: Iterable[tuple[str, Sequence[str]]], *, concurrency: int = 8
+        self,
+        requests: Iterable[tuple[str, Sequence[str]] | tuple[str, Sequence[str], ArrayLike]],
+        *,
+        concurrency: int = 8,
     ) -> list[Scores]:
         """Score pins for many queries, some requests at once; the answers come in their order.
 
         Args:
-            requests: a query and its candidates each.
+            requests: a query and its candidates each, and its feature vectors if there are any.
             concurrency: requests in flight.
 
         Raises:
@@ -108,7 +113,7 @@ class Client:
         with ThreadPoolExecutor(concurrency) as pool:
             return list(pool.map(lambda request: self.rank(*request), requests))
 
-    def embed(self, query: str) -> NDArray[np.float32]:
+    def embed(self, query: str, features: ArrayLike | None = None) -> NDArray[np.float32]:
         """Return a query's embedding FP32 [D] from the ensemble ``query_embedding``.
 
         Raises:
@@ -116,7 +121,7 @@ class Client:
             RepositoryError: if the server has no such model.
             PintowerError: if the server answers with an error, or not in time.
         """
-        (embedding,) = self._infer("query_embedding", query_input(query), EMBEDDING)
+        (embedding,) = self._infer("query_embedding", query_inputs(query, features), EMBEDDING)
         return embedding.reshape(-1)
 
     def embed_many(self, queries: Sequence[str], *, concurrency: int = 8) -> NDArray[np.float32]:

@@ -13,7 +13,7 @@ import polars as pl
 from pintower.data.checks import require
 from pintower.data.delimited import read_tsv
 from pintower.data.jsonl import read_jsonl
-from pintower.data.tables import IMPRESSIONS, JUDGMENTS, PINS, QUERY_LOG, SCHEMAS
+from pintower.data.tables import IMPRESSIONS, JUDGMENTS, PINS, QUERIES, QUERY_LOG, SCHEMAS
 from pintower.errors import DatasetError
 
 __all__ = ["FORMATS", "find_file", "read_parquet", "read_rows", "require_bytes"]
@@ -25,6 +25,7 @@ FORMATS = {
     JUDGMENTS: ("parquet", "tsv", "jsonl"),
     IMPRESSIONS: ("parquet", "tsv", "jsonl"),
     QUERY_LOG: ("parquet", "tsv"),
+    QUERIES: ("parquet", "jsonl", "jsonl.gz"),
 }
 """The endings each table may have, as the documentation of the dataset folder lists them."""
 

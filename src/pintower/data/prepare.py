@@ -20,9 +20,11 @@ from pintower.data.tables import (
     JUDGMENTS,
     MATCH_STATISTICS,
     PINS,
+    QUERIES,
     QUERY_LOG,
     SPLITS,
     TEXT_COLUMNS,
+    empty,
 )
 from pintower.data.vectors import vector_widths
 from pintower.progress import track
@@ -68,6 +70,8 @@ def run(config: DataConfig, inputs: Mapping[str, Path], folder: Path) -> dict[st
         IMPRESSIONS: dataset.impressions,
         QUERY_LOG: log,
     }
+    if not dataset.queries.is_empty():
+        tables[QUERIES] = dataset.queries
     for name, table in tables.items():
         table.write_parquet(folder / f"{name}.parquet")
     text = pins.select(TEXT_COLUMNS).iter_rows(named=True)
@@ -146,10 +150,16 @@ def _query_log(dataset: Dataset) -> tuple[pl.DataFrame, str]:
 
 def _describe(tables: Mapping[str, pl.DataFrame]) -> dict[str, Any]:
     judgments = tables[JUDGMENTS]
-    widths = vector_widths(tables[PINS])
+    columns = {
+        key: [{"name": name, "width": width} for name, width in widths.items()]
+        for key, widths in (
+            ("feature_columns", vector_widths(tables[PINS])),
+            ("query_feature_columns", vector_widths(tables.get(QUERIES, empty(QUERIES)), QUERIES)),
+        )
+    }
     return {
         "levels": judgments["level"].unique().sort().to_list(),
-        "feature_columns": [{"name": key, "width": width} for key, width in widths.items()],
+        **columns,
         **{table: len(frame) for table, frame in tables.items()},
         "judged_queries": {
             split: judgments.filter(pl.col("split") == split)["query"].n_unique()

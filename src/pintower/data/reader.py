@@ -3,8 +3,8 @@
     tables = read_dataset(Path("my-catalogue"))
 
 The folder holds ``pins`` and, in formats listed in :data:`pintower.data.files.FORMATS`,
-``judgments``, ``impressions`` and ``query_log``; or it is a public dataset as it was downloaded,
-see :mod:`pintower.data.layouts`.
+``judgments``, ``impressions``, ``query_log`` and ``queries``; or it is a public dataset as it was
+downloaded, see :mod:`pintower.data.layouts`.
 """
 
 import logging
@@ -19,7 +19,8 @@ from pintower.data.files import FORMATS, find_file, read_rows, require_bytes
 from pintower.data.layouts import LAYOUTS, Layout, find_layout
 from pintower.data.pairs import clean_impressions, clean_judgments, clean_query_log
 from pintower.data.pins import clean_pins
-from pintower.data.tables import IMPRESSIONS, JUDGMENTS, PINS, QUERY_LOG, empty
+from pintower.data.queries import clean_queries
+from pintower.data.tables import IMPRESSIONS, JUDGMENTS, PINS, QUERIES, QUERY_LOG, empty
 from pintower.errors import DatasetError
 
 __all__ = ["Dataset", "fingerprint", "read_dataset"]
@@ -36,6 +37,7 @@ class Dataset:
         judgments: one row a query and pin; ``split`` is null where the user gave none.
         impressions: empty where the folder has none.
         query_log: requests in arrival order, empty where the folder has none.
+        queries: feature vectors of queries, empty where the folder has none.
         layout: the name of the public dataset that the folder holds as it was downloaded.
     """
 
@@ -43,6 +45,7 @@ class Dataset:
     judgments: pl.DataFrame
     impressions: pl.DataFrame
     query_log: pl.DataFrame
+    queries: pl.DataFrame
     layout: str | None = None
 
 
@@ -73,6 +76,7 @@ def read_dataset(
     judged = _required(folder, JUDGMENTS) if judgments_required else find_file(folder, JUDGMENTS)
     shown = find_file(folder, IMPRESSIONS)
     logged = find_file(folder, QUERY_LOG)
+    described = find_file(folder, QUERIES)
     return Dataset(
         pins=pins,
         judgments=clean_judgments(read_rows(judged, JUDGMENTS), judged, pins)
@@ -84,6 +88,9 @@ def read_dataset(
         query_log=clean_query_log(read_rows(logged, QUERY_LOG), logged, seed)
         if logged
         else empty(QUERY_LOG),
+        queries=clean_queries(read_rows(described, QUERIES), described)
+        if described
+        else empty(QUERIES),
     )
 
 
@@ -126,6 +133,7 @@ def _read_public(
         judgments=clean_judgments(tables.judgments, path, pins),
         impressions=empty(IMPRESSIONS) if shown is None else clean_impressions(shown, path, pins),
         query_log=empty(QUERY_LOG),
+        queries=empty(QUERIES),
         layout=layout.name,
     )
 

@@ -19,6 +19,7 @@ __all__ = [
     "LIST_COLUMNS",
     "MATCH_STATISTICS",
     "PINS",
+    "QUERIES",
     "QUERY_LOG",
     "SCHEMAS",
     "SPLITS",
@@ -31,6 +32,7 @@ PINS = "pins"
 JUDGMENTS = "judgments"
 IMPRESSIONS = "impressions"
 QUERY_LOG = "query_log"
+QUERIES = "queries"
 MATCH_STATISTICS = "match_stats"
 DATASET = "dataset.json"
 
@@ -67,8 +69,9 @@ SCHEMAS: dict[str, dict[str, pl.DataType]] = {
         "engagement": pl.String(),
     },
     QUERY_LOG: {"query": pl.String(), "timestamp": pl.Int64()},
+    QUERIES: {"query": pl.String()},
 }
-"""Columns and types of each table; the pins table may have feature vectors after these."""
+"""Columns and types of each table; pins and queries may have feature vectors after these."""
 
 
 def empty(table: str) -> pl.DataFrame:

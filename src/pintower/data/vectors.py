@@ -1,4 +1,4 @@
-"""Feature vector columns of the pins table: found, checked, as FP32 lists of one width."""
+"""Feature vector columns of pins and queries: found, checked, as FP32 lists of one width."""
 
 import logging
 from collections.abc import Collection
@@ -16,7 +16,11 @@ _log = logging.getLogger(__name__)
 
 
 def find_vectors(
-    frame: pl.DataFrame, path: Path, feature_columns: Collection[str] | None
+    frame: pl.DataFrame,
+    path: Path,
+    feature_columns: Collection[str] | None,
+    *,
+    table: str = PINS,
 ) -> list[str]:
     """Return the names of the columns that hold feature vectors.
 
@@ -25,11 +29,12 @@ def find_vectors(
         path: the file, for messages.
         feature_columns: the columns asked for; None takes every column of lists of floats. Lists
             of whole numbers are vectors only where they are asked for.
+        table: whose rows they are.
 
     Raises:
         DatasetError: if a column asked for is missing or holds no lists of numbers.
     """
-    free = [name for name in frame.columns if name not in SCHEMAS[PINS]]
+    free = [name for name in frame.columns if name not in SCHEMAS[table]]
     if feature_columns is None:
         return [name for name in free if _inner(frame.schema[name]).is_float()]
     for name in feature_columns:
@@ -47,7 +52,7 @@ def find_vectors(
 
 
 def clean_vectors(frame: pl.DataFrame, columns: Collection[str], path: Path) -> list[pl.Series]:
-    """Return the vector columns as ``List(Float32)``; a pin without a vector has null.
+    """Return the vector columns as ``List(Float32)``; a row without a vector has null.
 
     Raises:
         DatasetError: naming the first row whose width or numbers are wrong.
@@ -65,10 +70,10 @@ def clean_vectors(frame: pl.DataFrame, columns: Collection[str], path: Path) -> 
     return cleaned
 
 
-def vector_widths(pins: pl.DataFrame) -> dict[str, int]:
-    """Return ``{column: width}`` for the vector columns of a cleaned pins table."""
-    names = [name for name in pins.columns if name not in SCHEMAS[PINS]]
-    return {name: int(pins[name].drop_nulls().list.len()[0]) for name in names}
+def vector_widths(frame: pl.DataFrame, table: str = PINS) -> dict[str, int]:
+    """Return ``{column: width}`` for the vector columns of a cleaned table."""
+    names = [name for name in frame.columns if name not in SCHEMAS[table]]
+    return {name: int(frame[name].drop_nulls().list.len()[0]) for name in names}
 
 
 def _inner(kind: pl.DataType) -> pl.DataType:
@@ -94,5 +99,5 @@ def _check(series: pl.Series, widths: pl.Series, width: int, path: Path) -> None
     if rows := rows_where(table, pl.col("vector").is_not_null() & ~finite):
         raise DatasetError(
             f"{path}, row {rows[0]}: {name!r} holds a null, NaN or infinite number (or one too "
-            f"large for 32 bits). Use null for the whole vector where a pin has none."
+            f"large for 32 bits). Use null for the whole vector where there is none."
         )

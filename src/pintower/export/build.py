@@ -9,7 +9,13 @@ from pathlib import Path
 
 from pintower.accelerators import TensorRTAccelerator
 from pintower.artifacts import hash_file, hash_json
-from pintower.contracts import BuiltGraph, Contract, GraphContract, load_graph_contract
+from pintower.contracts import (
+    BuiltGraph,
+    Contract,
+    FeatureColumn,
+    GraphContract,
+    load_graph_contract,
+)
 from pintower.export.entrance import add_entrance, without_entrance
 from pintower.export.fusion import fuse
 from pintower.export.graphs import EncoderGraph, ScorerGraph
@@ -38,7 +44,7 @@ class GraphBuilder:
         student: loaded.
         target: where they will run.
         folder: where ``<graph>.onnx`` go.
-        texts: gives token ids and masks of queries for calibration, none of them held out.
+        texts: gives what the encoder takes of queries for calibration, none of them held out.
     """
 
     student: Student
@@ -57,10 +63,11 @@ class GraphBuilder:
 
     @cached_property
     def symbols(self) -> dict[str, int]:
-        """D, F, T and V of the contracts."""
+        """D, F, Q, T and V of the contracts."""
         return {
             "D": self.student.head.width,
             "F": len(self.student.head.match_features),
+            "Q": sum(column["width"] for column in self.student.query_columns),
             "T": self.student.rendering.query_max_tokens + 1,
             "V": sum(column["width"] for column in self.student.columns),
         }
@@ -100,6 +107,9 @@ class GraphBuilder:
             symbols=self.symbols,
             match_features=self.student.head.match_features,
             feature_columns=tuple(column["name"] for column in self.student.columns),
+            query_feature_columns=tuple(
+                FeatureColumn.model_validate(column) for column in self.student.query_columns
+            ),
             graphs=graphs,
         )
 

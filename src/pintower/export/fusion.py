@@ -4,6 +4,7 @@ import logging
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -30,7 +31,7 @@ def fuse(
     target: Path,
     config: PretrainedConfig,
     contract: GraphContract,
-    texts: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]],
+    texts: Sequence[tuple[NDArray[Any], ...]],
 ) -> None:
     """Write a form of an fp32 encoder in which attention and GELU are one operator each.
 
@@ -44,7 +45,7 @@ def fuse(
         target: where the fused file goes.
         config: of the backbone; its heads and hidden size tell attention's shape.
         contract: of both.
-        texts: token ids and masks INT64 [B, L] to compare them on, padded ones among them.
+        texts: what the graph takes of texts to compare them on, padded ones among them.
     """
     options = FusionOptions("bert")
     options.enable_embed_layer_norm = False
@@ -78,14 +79,14 @@ def _difference(
     source: Path,
     target: Path,
     contract: GraphContract,
-    texts: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]],
+    texts: Sequence[tuple[NDArray[Any], ...]],
 ) -> float:
     """Return the largest difference of any element; infinite where the fused graph can't run."""
     traced, largest = open_graph(source, contract), 0.0
     try:
         fused = open_graph(target, contract)
-        for ids, mask in texts:
-            given, wanted = fused.run(ids, mask)[0], traced.run(ids, mask)[0]
+        for batch in texts:
+            given, wanted = fused.run(*batch)[0], traced.run(*batch)[0]
             largest = max(largest, float(np.nan_to_num(np.abs(given - wanted), nan=np.inf).max()))
     except (RepositoryError, *RUN_ERRORS):
         return float(np.inf)

@@ -74,8 +74,7 @@ class Measurement:
         gates += repetition_gates(embedded, self.folder / built.file, self.limits)
         if built.precision == "fp16":
             path, tokenizer = self.folder / built.file, self.reference.query_tokenizer
-            texts, wanted = embedded.texts, embedded.reference
-            gates.append(half_gate(built, path, tokenizer, texts, wanted, self.limits))
+            gates.append(half_gate(embedded, path, tokenizer, self.limits))
         return gates
 
     def pin_encoder(self, built: BuiltGraph) -> list[Gate]:
@@ -116,7 +115,8 @@ class Measurement:
         reference = self.reference
         texts = reference.rendered(reference.queries)
         wanted, others = reference.query_embeddings, reference.pin_embeddings
-        return Embedded(built, encoder, texts, None, wanted, others)
+        vectors = reference.matrix(reference.queries)
+        return Embedded(built, encoder, texts, vectors, wanted, others)
 
     def _alone_and_together(self, embedded: Embedded) -> list[Gate]:
         batched = self.target.max_batch_size > 1
@@ -141,7 +141,8 @@ class Measurement:
     def _ranking(self, encoder: GraphEncoder, reference: Reference) -> list[Gate]:
         if (judged := reference.judged) is None:
             return []
-        embeddings = encoder.embed(self.reference.rendered(judged.pairs.queries))
+        queries = judged.pairs.queries
+        embeddings = encoder.embed(self.reference.rendered(queries), self.reference.matrix(queries))
         return ranking_gates(reference.student, judged, embeddings, self.limits)
 
     def _scores(self, graph: OnnxGraph) -> list[Gate]:

@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
@@ -133,10 +132,11 @@ def make_plan(
         )
     built: dict[str, tuple[BuiltGraph, list[Gate], Student, Target]] = {}
     graphs: dict[str, OnnxGraph] = {}
-    queries: dict[str, list[tuple[NDArray[np.int64], ...]]] = {}
+    queries: dict[str, list[tuple[NDArray[Any], ...]]] = {}
     for student in loaded:
         reference = Reference(config, student, data)
-        texts = reference.rendered(first.judged.pairs.queries[:_TIMED_QUERIES])
+        asked = first.judged.pairs.queries[:_TIMED_QUERIES]
+        texts, known = reference.rendered(asked), reference.matrix(asked)
         for target in settings:
             name = f"{student.layout.root.name}-{target.name}"
             place = folder / name
@@ -145,7 +145,10 @@ def make_plan(
             built[name] = (graph, gates, student, target)
             graphs[name] = open_graph(place / graph.file, graph)
             encoder = GraphEncoder(graphs[name], reference.query_tokenizer)
-            queries[name] = [encoder.tokens([text]) for text in texts]
+            queries[name] = [
+                (*encoder.tokens([text]), *(() if known is None else (known[row : row + 1],)))
+                for row, text in enumerate(texts)
+            ]
     latency = time_side_by_side(graphs, queries, rounds=rounds)
     rows = [
         _row(*built[name], latency[name], (folder / name / built[name][0].file).stat().st_size)

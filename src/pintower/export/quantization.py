@@ -7,6 +7,7 @@ import onnx
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from pintower.contracts import GraphContract
+from pintower.export.int8.network import Network
 from pintower.export.tracing import conform
 
 __all__ = ["write_dynamic_int8"]
@@ -35,6 +36,7 @@ def write_dynamic_int8(source: Path, target: Path, contract: GraphContract) -> N
             source,
             target,
             op_types_to_quantize=list(_OPERATORS),
+            nodes_to_exclude=_of_features(source),
             per_channel=True,
             weight_type=QuantType.QInt8,
             # The fused operators' outputs have no type that it could infer.
@@ -43,3 +45,10 @@ def write_dynamic_int8(source: Path, target: Path, contract: GraphContract) -> N
     finally:
         root.setLevel(level)
     conform(target, contract)
+
+
+def _of_features(source: Path) -> list[str]:
+    """Return the names of products that read feature vectors: small, so they stay in fp32."""
+    network = Network.load(source)
+    products = [node for node in network.nodes if node.op_type == "MatMul"]
+    return [node.name for node in products if not network.reads_tokens(node)]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -24,6 +25,7 @@ from pintower.export.samples import (
 )
 from pintower.models.pairs import Pairs, number_pairs, pair_match_features
 from pintower.models.pin_inputs import feature_matrix, pin_texts
+from pintower.models.query_vectors import QueryVectors
 from pintower.models.scoring_head import LEVELS
 from pintower.models.student import Student
 from pintower.models.tokenization import load_tokenizer
@@ -94,7 +96,12 @@ class Reference:
     @cached_property
     def query_embeddings(self) -> NDArray[np.float32]:
         """Of the queries, FP32 [Q, D]."""
-        return self.student.embed_queries(self.queries)
+        return self.student.embed_queries(self.queries, self.vectors)
+
+    @cached_property
+    def vectors(self) -> QueryVectors | None:
+        """Feature vectors of queries, where the query encoder takes them."""
+        return self.student.query_vectors(self.data)
 
     @cached_property
     def pins(self) -> pl.DataFrame:
@@ -145,15 +152,19 @@ class Reference:
             levels=table["level"].to_numpy().astype(np.int64),
             match_features=pair_match_features(pairs, self.student.statistics),
             pins=self.student.embed_pins(pairs.pins),
-            queries=self.student.embed_queries(pairs.queries),
+            queries=self.student.embed_queries(pairs.queries, self.vectors),
         )
 
     def rendered(self, queries: Sequence[str]) -> list[str]:
         """Return queries as the query encoder sees them."""
         return [render_query(query, self.student.rendering) for query in queries]
 
-    def calibration(self, count: int) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-        """Return token ids and masks INT64 [B, L] of logged queries to fix activation ranges on.
+    def matrix(self, queries: Sequence[str]) -> NDArray[np.float32] | None:
+        """Return queries' feature vectors FP32 [N, Q], where the query encoder takes them."""
+        return None if self.vectors is None else self.vectors.matrix(queries)
+
+    def calibration(self, count: int) -> list[tuple[NDArray[Any], ...]]:
+        """Return what the query encoder takes of logged queries, to fix activation ranges on.
 
         The odd texts are among them, held-out queries are not.
 
@@ -164,7 +175,8 @@ class Reference:
         held_out = set(judged.filter(pl.col("split") == "test")["query"]) if len(judged) else set()
         sampled = sample_queries(self.data, count, self.config.seed)
         found = [query for query in sampled if query not in held_out]
-        return token_batches(self.query_tokenizer, self.rendered(found[:count] + list(EDGE_TEXTS)))
+        queries = found[:count] + list(EDGE_TEXTS)
+        return token_batches(self.query_tokenizer, self.rendered(queries), self.matrix(queries))
 
     def _spread(self, tokenizer: Tokenizer, texts: Sequence[str]) -> NDArray[np.int64]:
         lengths = [len(encoding) for encoding in tokenizer.encode_batch_fast(list(texts))]

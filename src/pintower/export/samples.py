@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -87,12 +88,24 @@ def spread_over_lengths(lengths: Sequence[int], count: int, seed: int) -> NDArra
 
 
 def token_batches(
-    tokenizer: Tokenizer, texts: Sequence[str]
-) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Return token ids and masks INT64 [B, L] of texts, those of similar length together."""
+    tokenizer: Tokenizer, texts: Sequence[str], vectors: NDArray[np.float32] | None = None
+) -> list[tuple[NDArray[Any], ...]]:
+    """Return what an encoder takes of texts, those of similar length together.
+
+    Args:
+        tokenizer: the encoder's.
+        texts: N, as rendered.
+        vectors: feature vectors FP32 [N, Q], if it takes any.
+
+    Returns:
+        Token ids and mask INT64 [B, L] and, if there are any, feature vectors FP32 [B, Q].
+    """
     lengths = [len(encoding) for encoding in tokenizer.encode_batch_fast(list(texts))]
     return [
-        token_batch(tokenizer, [texts[row] for row in rows])
+        (
+            *token_batch(tokenizer, [texts[row] for row in rows]),
+            *(() if vectors is None else (vectors[rows],)),
+        )
         for rows in length_batches(lengths, _BATCH_TOKENS)
     ]
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +33,7 @@ class Latency:
 
 def time_side_by_side(
     graphs: Mapping[str, OnnxGraph],
-    queries: Mapping[str, Sequence[tuple[NDArray[np.int64], ...]]],
+    queries: Mapping[str, Sequence[tuple[NDArray[Any], ...]]],
     *,
     rounds: int,
 ) -> dict[str, Latency]:

@@ -47,6 +47,7 @@ class Learner:
         head: the scoring head.
         queries: the distinct queries' texts.
         pins: the distinct pins' texts.
+        query_vectors: the queries' feature vectors FP32 [Q, W], if it takes any.
         vectors: the pins' feature vectors FP32 [P, V], if it takes any.
         pooled_pins: the pins' pooled text FP32 [P, H] if the pin encoder's backbone is frozen.
         bf16: run the backbones under bfloat16 autocast.
@@ -57,6 +58,7 @@ class Learner:
     head: ScoringHead
     queries: Texts
     pins: Texts
+    query_vectors: Tensor | None
     vectors: Tensor | None
     pooled_pins: Tensor | None
     bf16: bool
@@ -68,8 +70,11 @@ class Learner:
         pins, pin = np.unique(examples.pairs.pin[rows], return_inverse=True)
         at = torch.from_numpy(pins).to(device)
         tokens = self.queries.tokens(queries, device)
+        asked = torch.from_numpy(queries).to(device)
         query_embeddings = project(
-            self.query_encoder, pool(self.query_encoder, *tokens, self.bf16), None
+            self.query_encoder,
+            pool(self.query_encoder, *tokens, self.bf16),
+            None if self.query_vectors is None else self.query_vectors[asked],
         )
         if self.pooled_pins is not None:
             pooled = self.pooled_pins[at]

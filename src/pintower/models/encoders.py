@@ -39,7 +39,7 @@ def build_encoder(
         backbone: name or folder.
         width: D of the embeddings.
         layers: keep only the first layers; None keeps all.
-        columns: ``{"name", "width"}`` of each column of feature vectors (pins only).
+        columns: ``{"name", "width"}`` of each column of feature vectors.
         pooling: of the tokens; None takes over the backbone's own where it states one, else the
             mean.
 
@@ -99,7 +99,7 @@ def embed_tokens(
         encoder: the encoder.
         ids: token ids.
         mask: 1 for a token, 0 for padding.
-        vectors: feature vectors FP32 [B, V], for a pin encoder that takes them.
+        vectors: feature vectors FP32 [B, V], for an encoder that takes them.
     """
     features: dict[str, Any] = {"input_ids": ids, "attention_mask": mask}
     if vectors is not None:

@@ -1,4 +1,4 @@
-"""A pin encoder's last layer where pins have feature vectors besides their text."""
+"""An encoder's last layer where pins or queries have feature vectors besides their text."""
 
 import json
 from pathlib import Path
@@ -12,9 +12,9 @@ __all__ = ["FeatureProjection"]
 
 
 class FeatureProjection(Module):  # type: ignore[misc]
-    """Projects a pin's pooled text and its feature vectors to the shared width.
+    """Projects a pooled text and its feature vectors to the shared width.
 
-    A sentence-transformers module, so that a pin encoder is one of its folders. It reads
+    A sentence-transformers module, so that an encoder is one of its folders. It reads
     ``sentence_embedding`` FP32 [B, H] and ``feature_vectors`` FP32 [B, V] and replaces the former.
 
     Args:

@@ -1,6 +1,6 @@
-"""What a pin encoder takes, from rows of the pins table."""
+"""What an encoder takes, from rows of the pins table and of the queries table."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pintower.errors import DatasetError
 from pintower.text.rendering import Rendering, render_pin
 
-__all__ = ["feature_matrix", "length_batches", "pin_texts"]
+__all__ = ["feature_matrix", "length_batches", "pin_texts", "vector_matrix"]
 
 
 def pin_texts(pins: pl.DataFrame, rendering: Rendering) -> list[str]:
@@ -20,33 +20,46 @@ def pin_texts(pins: pl.DataFrame, rendering: Rendering) -> list[str]:
 
 
 def feature_matrix(
-    pins: pl.DataFrame, columns: Sequence[dict[str, Any]]
+    pins: pl.DataFrame, columns: Sequence[Mapping[str, Any]]
 ) -> NDArray[np.float32] | None:
-    """Return the pins' feature vectors laid end to end, FP32 [N, V]; None where there are none.
-
-    A missing vector is all zero.
+    """Return the pins' feature vectors, as :func:`vector_matrix` does; None without columns.
 
     Raises:
         DatasetError: if a column the pin encoder was trained on is absent or of another width.
     """
-    if not columns:
-        return None
+    return vector_matrix(pins, columns, of="pin") if columns else None
+
+
+def vector_matrix(
+    table: pl.DataFrame, columns: Sequence[Mapping[str, Any]], *, of: str
+) -> NDArray[np.float32]:
+    """Return feature vectors laid end to end, FP32 [N, V]; a missing vector is all zero.
+
+    Args:
+        table: pins or queries, N rows.
+        columns: ``{"name", "width"}`` of each, as the encoder was trained on them.
+        of: ``pin`` or ``query``, for messages.
+
+    Raises:
+        DatasetError: if a column the encoder was trained on is absent or of another width.
+    """
+    plural = {"pin": "pins", "query": "queries"}[of]
     parts = []
     for column in columns:
         name, width = column["name"], column["width"]
-        if name not in pins.columns:
+        if name not in table.columns:
             raise DatasetError(
-                f"The pins have no column {name!r}, which the pin encoder was trained on. "
-                f"Columns given: {', '.join(pins.columns)}."
+                f"The {plural} have no column {name!r}, which the {of} encoder was trained on. "
+                f"Columns given: {', '.join(table.columns)}."
             )
-        vectors = pins[name].to_list()
+        vectors = table[name].to_list()
         matrix = np.zeros((len(vectors), width), dtype=np.float32)
         for row, vector in zip(matrix, vectors, strict=True):
             if vector is not None:
                 if len(vector) != width:
                     raise DatasetError(
-                        f"Column {name!r} of the pins has vectors of width {len(vector)}; the pin "
-                        f"encoder was trained on width {width}."
+                        f"Column {name!r} of the {plural} has vectors of width {len(vector)}; the "
+                        f"{of} encoder was trained on width {width}."
                     )
                 row[:] = vector
         parts.append(matrix)

@@ -23,6 +23,7 @@ from pintower.models.embedding import embed_texts
 from pintower.models.encoders import feature_columns, load_encoder
 from pintower.models.layout import StudentLayout, space_id
 from pintower.models.pin_inputs import feature_matrix, pin_texts
+from pintower.models.query_vectors import QueryVectors
 from pintower.models.scoring_head import ScoringHead
 from pintower.models.tokenization import load_tokenizer
 from pintower.text.match_features import FEATURES, MatchStatistics
@@ -47,11 +48,28 @@ class Student:
         """Name and width of the feature vectors the pin encoder takes."""
         return feature_columns(self.pin_encoder)
 
-    def embed_queries(self, queries: Sequence[str]) -> NDArray[np.float32]:
-        """Return the queries' embeddings FP32 [N, D]."""
+    @property
+    def query_columns(self) -> list[dict[str, Any]]:
+        """Name and width of the feature vectors the query encoder takes."""
+        return feature_columns(self.query_encoder)
+
+    def query_vectors(self, data: Path | None) -> QueryVectors | None:
+        """Return the queries' feature vectors that a data folder has, if the encoder takes any."""
+        return QueryVectors.load(data, self.query_columns)
+
+    def embed_queries(
+        self, queries: Sequence[str], vectors: QueryVectors | None = None
+    ) -> NDArray[np.float32]:
+        """Return the queries' embeddings FP32 [N, D].
+
+        Args:
+            queries: N, as users typed them.
+            vectors: of an encoder that takes any; see :meth:`query_vectors`.
+        """
         tokenizer = load_tokenizer(self.layout.query_encoder, self.rendering.query_max_tokens)
         texts = [render_query(query, self.rendering) for query in queries]
-        return embed_texts(self.query_encoder, tokenizer, texts)
+        extra = None if vectors is None else vectors.matrix(queries)
+        return embed_texts(self.query_encoder, tokenizer, texts, extra)
 
     def embed_pins(self, pins: pl.DataFrame) -> NDArray[np.float32]:
         """Return the embeddings FP32 [N, D] of rows of the pins table."""

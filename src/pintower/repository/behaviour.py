@@ -12,7 +12,7 @@ from pintower.models.scores import Scores
 from pintower.repository.offline import OfflineRelease
 from pintower.repository.parity import ask_relevance
 from pintower.repository.sample import Sample
-from pintower.repository.wire import ServedError, Wire, texts
+from pintower.repository.wire import ServedError, Wire
 
 __all__ = ["behaviour_gates"]
 
@@ -67,8 +67,8 @@ def _count(name: str, check: Callable[[_Subject], list[str]], subject: _Subject)
 def _unknown_ids(subject: _Subject) -> list[str]:
     """Unknown ids among known ones: invalid with score 0, and the others as without them."""
     mixed = [*_UNKNOWN, *subject.pin_ids]
-    answer = ask_relevance(subject.wire, subject.query, mixed)
-    alone = ask_relevance(subject.wire, subject.query, subject.pin_ids)
+    answer = ask_relevance(subject.wire, subject.offline, subject.query, mixed)
+    alone = ask_relevance(subject.wire, subject.offline, subject.query, subject.pin_ids)
     count = len(_UNKNOWN)
     wrong = []
     if answer.valid[:count].any() or answer.score[:count].any():
@@ -78,7 +78,7 @@ def _unknown_ids(subject: _Subject) -> list[str]:
     rest = Scores(answer.probabilities[count:], answer.score[count:], answer.valid[count:])
     if subject.differs(rest, alone):
         wrong.append("unknown ids changed the scores of known ones")
-    only = ask_relevance(subject.wire, subject.query, _UNKNOWN)
+    only = ask_relevance(subject.wire, subject.offline, subject.query, _UNKNOWN)
     if only.valid.any() or only.score.any():
         wrong.append("a request of unknown ids only was given a score")
     return wrong
@@ -86,7 +86,9 @@ def _unknown_ids(subject: _Subject) -> list[str]:
 
 def _duplicates(subject: _Subject) -> list[str]:
     """The same pin twice: the same score twice."""
-    answer = ask_relevance(subject.wire, subject.query, [*subject.pin_ids, *subject.pin_ids])
+    answer = ask_relevance(
+        subject.wire, subject.offline, subject.query, [*subject.pin_ids, *subject.pin_ids]
+    )
     count = len(subject.pin_ids)
     same = np.abs(answer.score[:count] - answer.score[count:]) <= subject.allowed
     return [] if len(answer.score) == 2 * count and same.all() else ["repeated pins differ"]
@@ -94,7 +96,7 @@ def _duplicates(subject: _Subject) -> list[str]:
 
 def _no_candidates(subject: _Subject) -> list[str]:
     """No pins: an answer of no rows."""
-    answer = ask_relevance(subject.wire, subject.query, [])
+    answer = ask_relevance(subject.wire, subject.offline, subject.query, [])
     shapes = (answer.probabilities.shape, answer.score.shape, answer.valid.shape)
     return [] if shapes == ((0, 5), (0,), (0,)) else [f"shapes {shapes}"]
 
@@ -104,7 +106,7 @@ def _odd_queries(subject: _Subject) -> list[str]:
     wrong = []
     for name, raw in PROBES.items():
         try:
-            served = ask_relevance(subject.wire, raw, subject.pin_ids)
+            served = ask_relevance(subject.wire, subject.offline, raw, subject.pin_ids)
         except ServedError as error:
             wrong.append(f"{name}: {error}")
             continue
@@ -116,7 +118,7 @@ def _odd_queries(subject: _Subject) -> list[str]:
 def _own_embeddings(subject: _Subject) -> list[str]:
     """``relevance_from_embeddings``: the scores of ``relevance``; rows not finite are invalid."""
     embeddings, matches = subject.offline.features(subject.query, subject.pin_ids)
-    wanted = ask_relevance(subject.wire, subject.query, subject.pin_ids)
+    wanted = ask_relevance(subject.wire, subject.offline, subject.query, subject.pin_ids)
     wrong = []
     if subject.differs(_from_embeddings(subject, embeddings, matches), wanted):
         wrong.append("other scores than relevance")
@@ -139,7 +141,7 @@ def _from_embeddings(
     subject: _Subject, embeddings: NDArray[np.float32], matches: NDArray[np.float32]
 ) -> Scores:
     inputs = {
-        "QUERY": texts(subject.query, shape=(1, 1)),
+        **subject.offline.query_inputs(subject.query),
         "PIN_EMBEDDINGS": embeddings,
         "MATCH_FEATURES": matches,
     }

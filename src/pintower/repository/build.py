@@ -59,7 +59,7 @@ def build_models(
     package = layout.version("pin_features", version) / "pintower"
     shutil.copyfile(reader, package / reader.name)
     _link_tree(parts.snapshot, layout.snapshot(version))
-    for name in ensembles(parts.contract.target):
+    for name in ensembles(parts.contract):
         note = layout.version(name, version) / "ensemble.txt"
         note.write_text(_ENSEMBLE_NOTE, "utf-8")
     parts.contract.save(layout.contract)

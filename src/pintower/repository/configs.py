@@ -47,7 +47,7 @@ def model_configs(contract: Contract, version: int) -> dict[str, ModelConfig]:
     """
     target = contract.target
     configs = {}
-    chains = ensembles(target)
+    chains = ensembles(contract)
     for name, interface in interfaces(contract).items():
         config = _tensors_only(name, interface, target)
         config.version_policy.specific.versions.append(version)

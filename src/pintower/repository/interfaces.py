@@ -19,7 +19,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from pintower.contracts import Contract, Dim, Tensor
-from pintower.targets import Target
 
 __all__ = [
     "PYTHON_MODELS",
@@ -112,12 +111,15 @@ _TO_CPU = Step(
 )
 
 
-def ensembles(target: Target) -> dict[str, tuple[Step, ...]]:
+def ensembles(contract: Contract) -> dict[str, tuple[Step, ...]]:
     """Return each ensemble's steps, in order; ensembles that are steps of others come first."""
-    encode = replace(_ENCODE, model=target.cached_model)
-    around = {target.cached_model: (_ENCODE_ON_GPU, _TO_CPU)}
+    cached = contract.target.cached_model
+    encode, on_gpu = replace(_ENCODE, model=cached), _ENCODE_ON_GPU
+    if contract.symbols["Q"]:
+        encode = replace(encode, inputs={**encode.inputs, "FEATURES": "QUERY_FEATURES"})
+        on_gpu = replace(on_gpu, inputs={**on_gpu.inputs, "FEATURES": "FEATURES"})
     return {
-        **(around if target.cached_model != "query_encoder" else {}),
+        **({cached: (on_gpu, _TO_CPU)} if cached != "query_encoder" else {}),
         "relevance": (_TOKENIZE_AND_TELL, encode, _LOOK_UP, _SCORE),
         "relevance_from_embeddings": (_TOKENIZE, encode, _SCORE),
         "query_embedding": (_TOKENIZE, encode),
@@ -129,7 +131,8 @@ def interfaces(contract: Contract) -> dict[str, Interface]:
     encoder, scorer = (contract.graphs[name] for name in SERVED_GRAPHS)
     of_scorer = {tensor.name: tensor for tensor in (*scorer.inputs, *scorer.outputs)}
     pins = (of_scorer["PIN_EMBEDDINGS"], of_scorer["MATCH_FEATURES"])
-    query = _at(QUERY, {"batch": 1})
+    queries = (QUERY, *_query_features(contract))
+    query = tuple(_at(tensor, {"batch": 1}) for tensor in queries)
     (embedding,) = encoder.outputs
     on_gpu = embedding.model_copy(update={"name": "EMBEDDING_ON_GPU"})
     around = {
@@ -142,10 +145,18 @@ def interfaces(contract: Contract) -> dict[str, Interface]:
         **(around if contract.target.cached_model != "query_encoder" else {}),
         "pin_features": Interface((_at(TEXT, {"batch": 1}), PIN_IDS), pins),
         "scorer": Interface(scorer.inputs, scorer.outputs),
-        "relevance": Interface((query, PIN_IDS), scorer.outputs),
-        "relevance_from_embeddings": Interface((query, *pins), scorer.outputs),
-        "query_embedding": Interface((QUERY,), encoder.outputs),
+        "relevance": Interface((*query, PIN_IDS), scorer.outputs),
+        "relevance_from_embeddings": Interface((*query, *pins), scorer.outputs),
+        "query_embedding": Interface(queries, encoder.outputs),
     }
+
+
+def _query_features(contract: Contract) -> tuple[Tensor, ...]:
+    """Return what a client brings of a query beside its text, if the query encoder takes any."""
+    width = contract.symbols["Q"]
+    if not width:
+        return ()
+    return (Tensor(name="QUERY_FEATURES", dtype="FP32", shape=("batch", width)),)
 
 
 def _at(tensor: Tensor, sizes: Mapping[str, int]) -> Tensor:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -16,9 +17,11 @@ from pintower.models.onnx_session import (
     Scores,
     open_built_graph,
 )
+from pintower.models.query_vectors import QueryVectors
 from pintower.models.tokenization import open_tokenizer
 from pintower.repository.interfaces import SERVED_GRAPHS
 from pintower.repository.parts import Parts, open_snapshot
+from pintower.repository.wire import texts
 from pintower.serving.runtime_session import RuntimeSession
 from pintower.snapshot import Snapshot
 from pintower.text.rendering import Rendering, decode, normalize_query, render_query
@@ -35,6 +38,7 @@ class OfflineRelease:
         scorer: the scorer.
         snapshot: the pins.
         rendering: of queries.
+        vectors: feature vectors of queries, where the encoder takes them.
         runtime: version of the ONNX Runtime that runs the graphs.
     """
 
@@ -42,6 +46,7 @@ class OfflineRelease:
     scorer: GraphScorer
     snapshot: Snapshot
     rendering: Rendering
+    vectors: QueryVectors | None
     runtime: str
 
     def token_ids(self, query: bytes) -> list[int]:
@@ -50,15 +55,31 @@ class OfflineRelease:
         ids: list[int] = self.encoder.tokenizer.encode(text).ids
         return ids
 
-    def padded_ids(self, query: bytes) -> NDArray[np.int64]:
-        """Return the same, INT64 [T], as the encoder's graph takes them."""
-        (ids,) = self.encoder.tokens([render_query(decode(query), self.rendering)])
-        row: NDArray[np.int64] = ids[0]
-        return row
+    def encoder_inputs(self, query: bytes) -> dict[str, NDArray[Any]]:
+        """Return what the encoder's graph takes of a query, a row of each input by its name."""
+        rows: tuple[NDArray[Any], ...] = self.encoder.tokens(
+            [render_query(decode(query), self.rendering)]
+        )
+        if (vector := self.query_features(query)) is not None:
+            rows = (*rows, vector)
+        names = [tensor.name for tensor in self.encoder.graph.contract.inputs]
+        return {name: array[0] for name, array in zip(names, rows, strict=True)}
+
+    def query_inputs(self, query: bytes) -> dict[str, NDArray[Any]]:
+        """Return what a client sends of a query to any of the ensembles."""
+        inputs: dict[str, NDArray[Any]] = {"QUERY": texts(query, shape=(1, 1))}
+        if (vector := self.query_features(query)) is not None:
+            inputs["QUERY_FEATURES"] = vector
+        return inputs
+
+    def query_features(self, query: bytes) -> NDArray[np.float32] | None:
+        """Return a query's feature vectors FP32 [1, Q], where the encoder takes them."""
+        return None if self.vectors is None else self.vectors.matrix([decode(query)])
 
     def embed(self, query: bytes) -> NDArray[np.float32]:
         """Return a query's embedding FP32 [1, D]."""
-        return self.encoder.embed([render_query(decode(query), self.rendering)])
+        rendered = render_query(decode(query), self.rendering)
+        return self.encoder.embed([rendered], self.query_features(query))
 
     def features(
         self, query: bytes, pin_ids: Sequence[bytes]
@@ -71,8 +92,12 @@ class OfflineRelease:
         return self.scorer.score(self.embed(query), *self.features(query, pin_ids))
 
 
-def open_offline(parts: Parts) -> OfflineRelease:
+def open_offline(parts: Parts, data: Path | None = None) -> OfflineRelease:
     """Open the parts a repository is built from.
+
+    Args:
+        parts: all of them.
+        data: the data stage's folder, for feature vectors of queries.
 
     Raises:
         RepositoryError: if a graph is not the one that passed its gates, or the snapshot does not
@@ -88,6 +113,9 @@ def open_offline(parts: Parts) -> OfflineRelease:
         scorer=GraphScorer(scorer),
         snapshot=open_snapshot(parts),
         rendering=rendering,
+        vectors=QueryVectors.load(
+            data, [column.model_dump() for column in parts.contract.query_feature_columns]
+        ),
         runtime=onnxruntime.__version__,
     )
 

@@ -19,15 +19,21 @@ __all__ = ["ask_relevance", "embedding_gate", "parity_gates", "tokenizer_gate"]
 _WORST_SHOWN = 3
 
 
-def ask_relevance(wire: Wire, query: bytes, pin_ids: Sequence[bytes]) -> Scores:
+def ask_relevance(
+    wire: Wire, offline: OfflineRelease, query: bytes, pin_ids: Sequence[bytes]
+) -> Scores:
     """Return the answer of the ensemble ``relevance``.
+
+    Args:
+        wire: to the running server.
+        offline: the same release; it knows what goes with a query.
+        query: any bytes.
+        pin_ids: any bytes each.
 
     Raises:
         ServedError: if it is an error.
     """
-    answer = wire.infer(
-        "relevance", {"QUERY": texts(query, shape=(1, 1)), "PIN_IDS": texts(*pin_ids)}
-    )
+    answer = wire.infer("relevance", {**offline.query_inputs(query), "PIN_IDS": texts(*pin_ids)})
     scores = Scores(answer["PROBABILITIES"], answer["SCORE"], answer["VALID"])
     if not len(scores.probabilities) == len(scores.score) == len(scores.valid) == len(pin_ids):
         raise ServedError(f"relevance: {len(scores.score)} scores for {len(pin_ids)} pins")
@@ -72,7 +78,7 @@ def parity_gates(
         query = sample.query.encode("utf-8", "replace")
         pin_ids = [pin_id.encode() for pin_id in sample.pin_ids]
         try:
-            first, second = (ask_relevance(wire, query, pin_ids) for _ in range(2))
+            first, second = (ask_relevance(wire, offline, query, pin_ids) for _ in range(2))
         except ServedError as error:
             errors.append(f"{sample.query!r}: {error}")
             continue
@@ -107,7 +113,7 @@ def embedding_gate(
     for sample in samples:
         query = sample.query.encode("utf-8", "replace")
         try:
-            answer = wire.infer("query_embedding", {"QUERY": texts(query, shape=(1, 1))})
+            answer = wire.infer("query_embedding", offline.query_inputs(query))
         except ServedError as error:
             return gate(name, np.nan, allowed, detail={"error": str(error)})
         difference = np.abs(answer["EMBEDDING"] - offline.embed(query)).max()

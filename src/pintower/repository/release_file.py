@@ -20,11 +20,13 @@ class GoldenQuery(_Model):
 
     Attributes:
         query: its text.
+        features: its feature vectors end to end, where the query encoder takes them.
         pin_ids: candidates.
         scores: the relevance score of each, computed offline with the release's own graphs.
     """
 
     query: str
+    features: tuple[float, ...] = ()
     pin_ids: tuple[str, ...]
     scores: tuple[float, ...]
 

@@ -69,7 +69,7 @@ def run(config: RepositoryConfig, inputs: Mapping[str, Path], folder: Path) -> d
     )
     if config.served_gates:
         _require_device(parts.contract.target)
-    offline = open_offline(parts)
+    offline = open_offline(parts, inputs.get("data"))
     count = max(-(-config.pairs // config.candidates), config.golden_queries)
     samples = sample_requests(
         inputs, offline.snapshot, queries=count, candidates=config.candidates, seed=config.seed
@@ -138,8 +138,14 @@ def _describe(
 
 def _golden(offline: OfflineRelease, sample: Sample) -> GoldenQuery:
     pin_ids = [pin_id.encode() for pin_id in sample.pin_ids]
-    scores = offline.score(sample.query.encode("utf-8", "replace"), pin_ids).score
-    return GoldenQuery(query=sample.query, pin_ids=sample.pin_ids, scores=tuple(scores.tolist()))
+    query = sample.query.encode("utf-8", "replace")
+    vector = offline.query_features(query)
+    return GoldenQuery(
+        query=sample.query,
+        features=() if vector is None else tuple(vector[0].tolist()),
+        pin_ids=sample.pin_ids,
+        scores=tuple(offline.score(query, pin_ids).score.tolist()),
+    )
 
 
 def _size(folder: Path) -> int:

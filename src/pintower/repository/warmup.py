@@ -71,7 +71,7 @@ def make_warmups(
             Warmup(f"tokens-{length}", 1, {"QUERY": texts(text)}) for length, text in chosen.items()
         ],
         "query_encoder": [
-            Warmup(f"tokens-{length}", count, {"INPUT_IDS": offline.padded_ids(text)})
+            Warmup(f"tokens-{length}", count, offline.encoder_inputs(text))
             for length, text in chosen.items()
             for count in (1, *(_BATCHES if batched else ()))
         ],

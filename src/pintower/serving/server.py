@@ -219,11 +219,12 @@ class TritonServer:
 
     def _wait_until_ready(self) -> None:
         started = time.monotonic()
-        url = f"http://{self.addresses.http_url}/v2/health/ready"
+        # The metrics page is the last to open, a moment after the server is ready.
+        urls = (f"http://{self.addresses.http_url}/v2/health/ready", self.addresses.metrics_url)
         while time.monotonic() - started < self._timeout:
             if self._process is None or self._process.poll() is not None:
                 raise self._failure("The Triton server did not start")
-            if _answers(url):
+            if all(map(_answers, urls)):
                 logger.info(
                     "Triton server ready after %.1f s at %s (HTTP) and %s (gRPC).",
                     time.monotonic() - started,

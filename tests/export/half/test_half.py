@@ -12,6 +12,7 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Normalize, Pooling
 
 from pintower.contracts import BuiltGraph, GraphContract, load_graph_contract
+from pintower.export.embedded import Embedded
 from pintower.export.entrance import without_entrance
 from pintower.export.graphs import EncoderGraph
 from pintower.export.half.convert import write_half
@@ -35,7 +36,7 @@ Traced = Callable[[str], tuple[Path, SentenceTransformer]]
 
 @pytest.fixture(scope="module")
 def contract() -> GraphContract:
-    return without_entrance(load_graph_contract("query_encoder").resolve({"D": 32}))
+    return without_entrance(load_graph_contract("query_encoder").resolve({"D": 32, "Q": 0}))
 
 
 @pytest.fixture(scope="module")
@@ -167,20 +168,17 @@ def test_encoder_whose_activations_leave_fp16_does_not_pass(
         exact = GraphEncoder(open_graph(place / "traced.onnx", contract), tokenizer).embed(TEXTS)
         np.testing.assert_allclose(exact, reference, atol=1e-6)
         write_half(place / "traced.onnx", place / "half.onnx", contract)
-        gates[name] = half_gate(
-            BuiltGraph(
-                **contract.model_dump(),
-                file="half.onnx",
-                precision="fp16",
-                sha256="0" * 64,
-                artifact_id="1" * 64,
-            ),
-            place / "half.onnx",
-            tokenizer,
-            TEXTS,
-            reference,
-            load_target("gpu-fp16").limits,
+        built = BuiltGraph(
+            **contract.model_dump(),
+            file="half.onnx",
+            precision="fp16",
+            sha256="0" * 64,
+            artifact_id="1" * 64,
         )
+        graph = GraphEncoder(open_graph(place / "half.onnx", contract), tokenizer)
+        embedded = Embedded(built, graph, TEXTS, None, reference, reference)
+        limits = load_target("gpu-fp16").limits
+        gates[name] = half_gate(embedded, place / "half.onnx", tokenizer, limits)
         assert [item.name for item in place.iterdir() if item.is_dir()] == []
     assert gates["plain"].passed
     assert gates["plain"].measured > 0.9999

@@ -19,7 +19,7 @@ TEXTS = ["red shoes", "a", "lemon cake for a birthday in the garden", "blue sofa
 
 @pytest.fixture(scope="session")
 def contract() -> GraphContract:
-    return without_entrance(load_graph_contract("query_encoder").resolve({"D": 16}))
+    return without_entrance(load_graph_contract("query_encoder").resolve({"D": 16, "Q": 0}))
 
 
 @pytest.fixture(scope="session")

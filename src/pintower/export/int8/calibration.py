@@ -5,7 +5,7 @@ import io
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import onnx
@@ -30,7 +30,7 @@ _BINS = 2048
 def record(
     network: Network,
     tensors: Sequence[str],
-    batches: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]],
+    batches: Sequence[tuple[NDArray[Any], ...]],
     folder: Path,
 ) -> Activations:
     """Run token ids through an fp32 graph and keep tensors on the way.
@@ -38,7 +38,7 @@ def record(
     Args:
         network: the graph; it is written to ``folder`` with more outputs, and not changed.
         tensors: names of tensors FP32 [B, L, K].
-        batches: token ids and masks, INT64 [B, L] each.
+        batches: token ids and masks, INT64 [B, L] each, and whatever else the graph takes.
         folder: for a file.
     """
     path = folder / "recorded.onnx"
@@ -52,13 +52,12 @@ def record(
     options = ort.SessionOptions()
     options.log_severity_level = 3
     session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    ids_name, mask_name = (item.name for item in session.get_inputs())
+    names = [item.name for item in session.get_inputs()]
     kept: dict[str, list[NDArray[np.float32]]] = {name: [] for name in wanted}
-    for ids, mask in batches:
-        rows = mask.astype(bool)
-        for name, value in zip(
-            wanted, session.run(wanted, {ids_name: ids, mask_name: mask}), strict=True
-        ):
+    for batch in batches:
+        rows = batch[1].astype(bool)
+        feeds = dict(zip(names, batch, strict=True))
+        for name, value in zip(wanted, session.run(wanted, feeds), strict=True):
             kept[name].append(value[rows])
     path.unlink()
     return {name: np.concatenate(parts) for name, parts in kept.items()}

@@ -56,6 +56,10 @@ class Network:
                 stack += makers[name].input
         return False
 
+    def reads_tokens(self, node: onnx.NodeProto) -> bool:
+        """Return whether a node's first input hangs on the token ids, the graph's first input."""
+        return self.descends(node.input[0], {self.model.graph.input[0].name})
+
     def name(self, stem: str) -> str:
         """Return a tensor name that is not taken; the same for the same sequence of calls."""
         self._names += 1

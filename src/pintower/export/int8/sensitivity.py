@@ -49,6 +49,6 @@ def _embed(path: Path, texts: TokenBatches) -> NDArray[np.float32]:
     options = ort.SessionOptions()
     options.log_severity_level = 3
     session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    ids_name, mask_name = (item.name for item in session.get_inputs())
-    parts = [session.run(None, {ids_name: ids, mask_name: mask})[0] for ids, mask in texts]
+    names = [item.name for item in session.get_inputs()]
+    parts = [session.run(None, dict(zip(names, batch, strict=True)))[0] for batch in texts]
     return np.concatenate(parts)

@@ -60,17 +60,17 @@ class Site:
 
 
 def find_sites(network: Network) -> list[Site]:
-    """Return the products of rows with fixed weights, in the graph's order.
+    """Return the products of tokens' rows with fixed weights, in the graph's order.
 
-    Projections behind the pooling (``Gemm``) are left out: they are small, and every query's
-    embedding hangs on them.
+    Projections behind the pooling (``Gemm``) and of feature vectors are left out: they are small,
+    and every query's embedding hangs on them.
     """
     sites = []
     for node in network.nodes:
         if len(node.input) < 2 or node.input[1] not in network.weights:
             continue
         weight = network.weights[node.input[1]]
-        if weight.ndim != 2 or weight.dtype != np.float32:
+        if weight.ndim != 2 or weight.dtype != np.float32 or not network.reads_tokens(node):
             continue
         source = _source(network, node.input[0])
         if node.op_type == "MatMul":

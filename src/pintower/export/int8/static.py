@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +26,8 @@ from pintower.export.int8.sites import find_sites
 
 __all__ = ["Prepared", "TokenBatches", "prepare", "write_int8"]
 
-TokenBatches = Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]]
-"""Token ids and masks, INT64 [B, L] each."""
+TokenBatches = Sequence[tuple[NDArray[Any], ...]]
+"""Token ids and masks, INT64 [B, L] each, then feature vectors FP32 [B, Q] if there are any."""
 
 
 @dataclass(frozen=True)

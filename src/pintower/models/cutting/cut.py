@@ -13,6 +13,7 @@ from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer
 
 from pintower.artifacts import write_json
+from pintower.errors import StudentError
 from pintower.models.cutting.distil import cut_layers, distil, kept_layers
 from pintower.models.cutting.texts import QueryTexts, read_texts
 from pintower.models.cutting.vocabulary import cut_embeddings, shrink_vocabulary
@@ -99,6 +100,10 @@ def cut_student(
         DatasetError: if there are no queries to learn from.
     """
     student = load_student(source)
+    if student.query_columns:
+        raise StudentError(
+            f"{source}: its query encoder takes feature vectors, and a cut learns from texts alone."
+        )
     depth = len(layer_stack(student.query_encoder[0].auto_model))
     kept = list(range(depth)) if layers is None else kept_layers(depth, layers)
     texts = read_texts(data, seed)
