@@ -44,7 +44,7 @@ class SyntheticConfig(_Section):
     judged_queries: Annotated[int, Field(ge=5)] = 400
     judgments_per_query: Positive = 20
     impressions_per_judgment: Positive = 50
-    log_requests: Positive = 40_000
+    log_requests: Positive = 50_000
 
 
 class DataConfig(_Section):

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from pintower.bench import tuning
 from pintower.bench.load import Load, Request
-from pintower.bench.tuning import Goal, Measured, Point, Subject, tune
+from pintower.bench.tuning import Goal, Measured, Point, Subject, Tuning, tune
 from pintower.bench.tuning_figure import tuning_plot
 from pintower.cli.tune import _write_recipe
 from pintower.contracts import Contract
@@ -92,6 +92,15 @@ def test_the_best_rate_is_the_best_within_the_limit() -> None:
     assert Measured.of(OTHER, points, 1.0).throughput == 0.0
 
 
+@pytest.mark.parametrize(("rounds", "ahead"), [((9.0, 8.0, 9.0), True), ((9.0, 4.0, 9.0), False)])
+def test_the_best_is_taken_only_if_it_is_ahead_in_every_round(
+    rounds: tuple[float, ...], ahead: bool
+) -> None:
+    own = Measured(Serving(), (), 5.0, (5.0, 5.0, 5.0))
+    best = Measured(OTHER, (), 9.0, rounds)
+    assert (Tuning((own, best), own, best).chosen is best) == ahead
+
+
 def test_tuned_settings_are_written_into_the_recipe_and_its_comments_stay(tmp_path: Path) -> None:
     text = '# mine\nname = "mine"\n\n[repository]\npairs = 40  # few\n'
     _write_recipe(tomlkit.parse(text), OTHER, tmp_path / "recipe.toml")
@@ -137,7 +146,7 @@ def test_the_search_measures_the_releases_own_settings_and_goes_on_where_it_was(
     assert own.instances == subject.target.instances
     assert found.trials[0].serving == own and len(found.trials) == 2
     assert all(item.throughput > 0 for item in found.trials)
-    assert found.chosen.throughput >= found.own.throughput > 0
+    assert found.own.throughput > 0 and len(found.own.rounds) == 1
     assert tuning_plot(found, 5_000.0).startswith("<svg")
 
     measured: list[int] = []

@@ -2,7 +2,8 @@
 
 Optuna proposes settings, perf_analyzer measures each on real queries in log order, every server
 freshly started with an empty cache. Choosing the best of many noisy figures flatters it, so it is
-measured again side by side with the release's own settings, and taken only if it is ahead then too.
+measured again side by side with the release's own settings, and taken only if it is ahead in every
+round of that.
 """
 
 import logging
@@ -10,7 +11,7 @@ import os
 import statistics
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -95,11 +96,13 @@ class Measured:
         serving: the settings, as in a recipe.
         points: ascending in concurrency.
         throughput: most requests a second within the limit; 0 where no point is.
+        rounds: the same in each round, where there were several.
     """
 
     serving: Serving
     points: tuple[Point, ...]
     throughput: float
+    rounds: tuple[float, ...] = ()
 
     @classmethod
     def of(cls, serving: Serving, points: Iterable[Point], p99_ms: float) -> "Measured":
@@ -114,6 +117,7 @@ class Measured:
             "serving": self.serving.model_dump(exclude_defaults=True),
             "points": [asdict(point) for point in self.points],
             "throughput": self.throughput,
+            "rounds": list(self.rounds),
         }
 
 
@@ -135,8 +139,19 @@ class Tuning:
     @property
     def chosen(self) -> Measured:
         """The settings to serve with."""
-        better = self.best is not None and self.best.throughput > self.own.throughput
-        return self.best if better and self.best is not None else self.own
+        if self.best is None:
+            return self.own
+        pairs = zip(self.best.rounds, self.own.rounds, strict=True)
+        return self.best if all(best > own for best, own in pairs) else self.own
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return {
+            "own": self.own.as_json(),
+            "best": None if self.best is None else self.best.as_json(),
+            "chosen": self.chosen.as_json(),
+            "trials": [item.as_json() for item in self.trials],
+        }
 
 
 def tune(subject: Subject, goal: Goal, folder: Path) -> Tuning:
@@ -264,7 +279,8 @@ def _compare(subject: Subject, goal: Goal, settings: Sequence[Serving]) -> list[
     found = []
     for serving, rounds in zip(settings, curves, strict=True):
         points = [_median(same) for same in zip(*rounds, strict=False)]
-        found.append(Measured.of(serving, points, goal.p99_ms))
+        rates = [Measured.of(serving, curve, goal.p99_ms).throughput for curve in rounds]
+        found.append(replace(Measured.of(serving, points, goal.p99_ms), rounds=tuple(rates)))
     return found
 
 

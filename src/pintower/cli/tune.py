@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
@@ -21,9 +21,13 @@ from pintower.recipes import find_recipe, load_recipe
 from pintower.serving.environment import ensure_environment
 from pintower.targets import Serving
 
+if TYPE_CHECKING:
+    from pintower.bench.tuning import Subject, Tuning
+
 __all__ = ["tune"]
 
 _PACKAGES = ("optuna", "tomlkit")
+_WARM_UP = 100
 _WITHOUT_DATA = "data.requires_path=false"
 
 
@@ -59,38 +63,14 @@ def tune(
             raise SetupError(
                 f"pintower tune needs {package}: pip install 'pintower[tune]' in this environment."
             )
-    from pintower.bench.tuning import Goal, Subject
+    from pintower.bench.tuning import Goal
     from pintower.bench.tuning import tune as search
     from pintower.bench.tuning_figure import tuning_plot
-    from pintower.repository.variant import write_variant
 
-    repository = workdir / "models"
-    if not (repository / "release.json").is_file():
-        raise InputError(
-            f"{workdir} is no work folder of a run or a build: it has no models/release.json."
-        )
     document = _document(recipe)
-
-    @contextmanager
-    def variant(serving: Serving) -> Iterator[Path]:
-        with TemporaryDirectory(prefix="pintower-variant-") as folder:
-            write_variant(repository, serving, Path(folder))
-            yield Path(folder)
-
-    folders = (workdir / "data", workdir / "pins")
-    load = (unique_load if unique else log_load)(*folders, requests, candidates)
-    warmup = warmup_load(*folders, load, 100, candidates)
-    subject = Subject(
-        target=Contract.load(repository / "contract.json").target,
-        environment=ensure_environment(),
-        variant=variant,
-        load=with_vectors(load, workdir / "data", repository),
-        warmup=with_vectors(warmup, workdir / "data", repository),
-        identity=hash_file(repository / "release.json"),
-    )
-    goal = Goal(p99_ms=p99_ms, trials=trials)
+    subject = _subject(workdir, requests, candidates, unique=unique)
     out.mkdir(parents=True, exist_ok=True)
-    found = search(subject, goal, out)
+    found = search(subject, Goal(p99_ms=p99_ms, trials=trials), out)
     result = {
         "name": "tuning",
         "command": "pintower tune",
@@ -99,13 +79,10 @@ def tune(
         "versions": versions(),
         "target": subject.target.name,
         "p99_ms": p99_ms,
-        "scenario": load.scenario,
-        "requests": len(load.requests),
+        "scenario": subject.load.scenario,
+        "requests": len(subject.load.requests),
         "candidates": candidates,
-        "own": found.own.as_json(),
-        "best": None if found.best is None else found.best.as_json(),
-        "chosen": found.chosen.as_json(),
-        "trials": [item.as_json() for item in found.trials],
+        **found.as_json(),
     }
     write_json(out / "tuning.json", result)
     (out / "tuning.svg").write_text(tuning_plot(found, p99_ms), "utf-8")
@@ -114,18 +91,53 @@ def tune(
             f"None of {len(found.trials)} settings keeps p99 within {p99_ms:g} ms on this machine, "
             f"not even with one request in flight; {out / 'tuning.json'} has what was measured."
         )
-    _write_recipe(document, found.chosen.serving, out / "recipe.toml")
+    if found.chosen is not found.own:
+        _write_recipe(document, found.chosen.serving, out / "recipe.toml")
     if as_json:
         print_json(result)
         return
+    _print(found, p99_ms)
+    if found.chosen is not found.own:
+        stdout.print(_next(recipe, out / "recipe.toml", workdir), markup=False, soft_wrap=True)
+
+
+def _subject(workdir: Path, requests: int, candidates: int, *, unique: bool) -> "Subject":
+    """Return what a work folder serves, and the load to tune it to."""
+    from pintower.bench.tuning import Subject
+    from pintower.repository.variant import write_variant
+
+    repository, data, pins = (workdir / name for name in ("models", "data", "pins"))
+    if not (repository / "release.json").is_file():
+        raise InputError(
+            f"{workdir} is no work folder of a run or a build: it has no models/release.json."
+        )
+
+    @contextmanager
+    def variant(serving: Serving) -> Iterator[Path]:
+        with TemporaryDirectory(prefix="pintower-variant-") as folder:
+            write_variant(repository, serving, Path(folder))
+            yield Path(folder)
+
+    load = (unique_load if unique else log_load)(data, pins, requests, candidates)
+    warmup = warmup_load(data, pins, load, _WARM_UP, candidates)
+    return Subject(
+        target=Contract.load(repository / "contract.json").target,
+        environment=ensure_environment(),
+        variant=variant,
+        load=with_vectors(load, data, repository),
+        warmup=with_vectors(warmup, data, repository),
+        identity=hash_file(repository / "release.json"),
+    )
+
+
+def _print(found: "Tuning", p99_ms: float) -> None:
     table = Table("", "requests/s", "in flight", "p50 ms", "p99 ms")
     for name, item in (("as released", found.own), ("best tried", found.best)):
-        if item is None:
-            continue
-        within = [point for point in item.points if point.p99_ms <= p99_ms]
-        point = max(within or item.points[:1], key=lambda point: point.throughput)
-        figures = [f"{value:,.2f}" for value in (point.p50_ms, point.p99_ms)]
-        table.add_row(name, f"{point.throughput:,.0f}", str(point.concurrency), *figures)
+        if item is not None:
+            within = [point for point in item.points if point.p99_ms <= p99_ms]
+            point = max(within or item.points[:1], key=lambda point: point.throughput)
+            figures = [f"{value:,.2f}" for value in (point.p50_ms, point.p99_ms)]
+            table.add_row(name, f"{point.throughput:,.0f}", str(point.concurrency), *figures)
     stdout.print(table)
     if found.chosen is found.own:
         stdout.print("Nothing that was tried is ahead of the release's own settings.")
@@ -133,7 +145,6 @@ def tune(
     own = found.own.throughput
     by = f"{found.chosen.throughput / own:.2f} times the rate" if own else "the limit is kept"
     stdout.print(f"Tuned: {by}, {found.chosen.serving.model_dump(exclude_defaults=True)}")
-    stdout.print(_next(recipe, out / "recipe.toml", workdir), soft_wrap=True)
 
 
 def _document(recipe: str | None) -> Any:
