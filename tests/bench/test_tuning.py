@@ -12,9 +12,9 @@ from pydantic import ValidationError
 
 from pintower.bench import tuning
 from pintower.bench.load import Load, Request
-from pintower.bench.tuning import Goal, Measured, Point, Subject, Tuning, tune
+from pintower.bench.tuning import Goal, Measured, Point, Subject, Tuning, describe, tune
 from pintower.bench.tuning_figure import tuning_plot
-from pintower.cli.tune import _write_recipe
+from pintower.cli.tune import _document, _write_recipe
 from pintower.contracts import Contract
 from pintower.errors import InputError
 from pintower.recipes import load_recipe
@@ -109,6 +109,19 @@ def test_tuned_settings_are_written_into_the_recipe_and_its_comments_stay(tmp_pa
     recipe = load_recipe(tmp_path / "recipe.toml")
     assert recipe.repository.serving == OTHER and recipe.repository.pairs == 40
     assert tomllib.loads(written)["repository"]["serving"]["instances"] == {"scorer": 2}
+
+
+def test_a_recipe_of_another_target_is_refused() -> None:
+    with pytest.raises(InputError, match=r"builds for target cpu-int8-static, the release was"):
+        _document("demo", "cpu-fp32")
+
+
+def test_settings_are_told_in_words() -> None:
+    assert describe(OTHER) == (
+        "2 instances of scorer, 2 threads for query_encoder, "
+        "queries that wait for 100 us are merged"
+    )
+    assert describe(Serving()) == "one of each, nothing merged"
 
 
 @pytest.fixture

@@ -29,6 +29,9 @@ def pintower(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         (["student", "from-encoder"], "Missing argument"),
         (["student", "from-encoder", "x", "--pooling", "max"], "'max' is not one of"),
         (["run", "smoke", "--set", "student.method=encoder", "--from", "labels"], "no stage"),
+        (["tune", "nowhere", "--p99-ms", "5", "--out", "o"], "it has no models/release.json"),
+        (["tune", "nowhere", "--p99-ms", "0", "--out", "o"], "Invalid value"),
+        (["container", "nowhere"], "no release.json"),
         (["frobnicate"], "No such command"),
     ],
 )

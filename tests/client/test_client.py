@@ -28,6 +28,22 @@ def test_no_pins_need_no_server() -> None:
     assert scores.probabilities.shape == (0, 5)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("red shoes", "1774476456"), "pin_ids takes a list of ids"),
+        (("red shoes", ["1"], "abc"), "features takes numbers"),
+        (("red shoes", ["1"], {"topic": [1.0]}), "features takes numbers"),
+        (("red shoes", [1]), "PIN_IDS takes text"),
+    ],
+)
+def test_what_is_no_request_is_refused_before_it_is_sent(
+    arguments: tuple[object, ...], said: str
+) -> None:
+    with Client("127.0.0.1:9") as client, pytest.raises(InputError, match=said):
+        client.rank(*arguments)  # type: ignore[arg-type]
+
+
 @pytest.mark.triton
 def test_pins_are_scored_in_the_given_order(server: TritonServer) -> None:
     with Client(server.addresses.grpc_url) as client:

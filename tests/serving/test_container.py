@@ -15,13 +15,13 @@ from pintower.serving.environment import ensure_environment
 
 def inner(command: str) -> list[str]:
     """The words of what runs inside the container."""
-    return shlex.split(shlex.split(command.replace("\\\n", ""))[-1])
+    return shlex.split(shlex.split(command.replace("\\\n", ""), comments=True)[-1])
 
 
 def test_the_command_is_one_that_a_shell_takes(tmp_path: Path) -> None:
     place = tmp_path / "my models"
     command = container_command(place, "24.10", cache_bytes=1 << 26, redis=None, gpu=False)
-    words = shlex.split(command.replace("\\\n", ""))
+    words = shlex.split(command.replace("\\\n", ""), comments=True)
     assert words[:2] == ["docker", "run"]
     assert f"{place}:/models:ro" in words and "--shm-size=1g" in words
     assert "nvcr.io/nvidia/tritonserver:24.10-py3" in words
@@ -42,7 +42,9 @@ def test_a_shared_cache_is_never_waited_for_without_end() -> None:
     assert "local,size" not in command and "--gpus=all" in command
 
 
-@pytest.mark.parametrize("redis", ["", "cache", "cache:", "redis://cache:6379", "a,b=c:1"])
+@pytest.mark.parametrize(
+    "redis", ["", "cache", "cache:", "redis://cache:6379", "a,b=c:1", "a:99999"]
+)
 def test_a_redis_that_is_no_address_is_refused(redis: str) -> None:
     with pytest.raises(InputError, match="wanted is host:port"):
         container_command(Path("m"), "24.10", cache_bytes=0, redis=redis, gpu=False)

@@ -28,7 +28,7 @@ from pintower.serving.perf_analyzer import run_load
 from pintower.serving.server import TritonServer
 from pintower.targets import Serving, Target
 
-__all__ = ["Goal", "Measured", "Point", "Subject", "Tuning", "tune"]
+__all__ = ["Goal", "Measured", "Point", "Subject", "Tuning", "describe", "tune"]
 
 logger = logging.getLogger(__name__)
 
@@ -149,7 +149,7 @@ class Tuning:
         return {
             "own": self.own.as_json(),
             "best": None if self.best is None else self.best.as_json(),
-            "chosen": self.chosen.as_json(),
+            "chosen": self.chosen.as_json() if self.chosen.throughput else None,
             "trials": [item.as_json() for item in self.trials],
         }
 
@@ -173,12 +173,16 @@ def tune(subject: Subject, goal: Goal, folder: Path) -> Tuning:
     as_it_is = _as_parameters(subject.target)
     if all(trial.params != as_it_is for trial in _finished(study)):
         study.enqueue_trial(as_it_is)
-    done = len(_finished(study))
+    if done := len(_finished(study)):
+        logger.info("%d settings were measured before; going on from there", done)
     for _ in track(range(max(0, goal.trials - done)), "tuning", unit="settings"):
-        study.optimize(lambda trial: _objective(trial, study, subject, goal), n_trials=1)
+        trial = study.ask()
+        study.tell(trial, _objective(trial, study, subject, goal))
     own = _serving(as_it_is)
     tried = [_restored(trial, goal) for trial in _finished(study)]
     best = max(tried, key=lambda item: item.throughput)
+    if not best.throughput:
+        return Tuning(tuple(tried), next(item for item in tried if item.serving == own), None)
     if best.serving == own:
         (again,) = _compare(subject, goal, [own])
         return Tuning(tuple(tried), again, None)
@@ -194,12 +198,23 @@ def _objective(trial: optuna.Trial, study: optuna.Study, subject: Subject, goal:
             return earlier.value
     measured = Measured.of(serving, _curve(subject, goal, serving), goal.p99_ms)
     trial.set_user_attr("points", [asdict(point) for point in measured.points])
-    logger.info(
-        "%s: %.0f requests/s within %g ms",
-        serving.model_dump(exclude_defaults=True), measured.throughput, goal.p99_ms,
-    )  # fmt: skip
+    least = min(point.p99_ms for point in measured.points)
+    told = (
+        f"{measured.throughput:.0f} requests/s" if measured.throughput else f"least {least:.1f} ms"
+    )
+    logger.info("p99 within %g ms: %s (%s)", goal.p99_ms, told, describe(serving))
     # Without a point within the limit, nearer to it is better.
-    return measured.throughput or -min(point.p99_ms for point in measured.points)
+    return measured.throughput or -least
+
+
+def describe(serving: Serving) -> str:
+    """Return settings in words: what has more than one instance or thread, and merging."""
+    parts = [f"{n} instances of {name}" for name, n in serving.instances.items() if n > 1]
+    parts += [f"{n} threads for {name}" for name, n in serving.threads.items() if n > 1]
+    if serving.merge_queries:
+        wait = f" for {serving.queue_delay_us} us" if serving.queue_delay_us else ""
+        parts.append(f"queries that wait{wait} are merged")
+    return ", ".join(parts) or "one of each, nothing merged"
 
 
 def _suggest(trial: optuna.Trial, target: Target) -> dict[str, Any]:

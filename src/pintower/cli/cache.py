@@ -45,7 +45,8 @@ def plan_cache(
 
     if not (workdir / "models" / "release.json").is_file():
         raise InputError(
-            f"{workdir} is no work folder of a run or a build: it has no models/release.json."
+            f"{workdir} is no work folder of a run or a build: it has no models/release.json. Give "
+            "the folder that models/ lies in."
         )
     log = logged_queries(workdir / "data")
     words = list(dict.fromkeys(log))

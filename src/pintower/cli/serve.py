@@ -1,5 +1,6 @@
 """``pintower serve``, ``query`` and ``bench``: the model repository, running."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,8 @@ from pintower.serving.state import read_state
 from pintower.stages import STAGES
 
 __all__ = ["bench", "container", "query", "serve"]
+
+logger = logging.getLogger(__name__)
 
 _STATE = ".server.json"
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -68,19 +71,27 @@ def serve(
 
 def container(
     repository: Annotated[Path, typer.Argument(help="A Triton model repository (models/).")],
-    cache_mib: Annotated[int, typer.Option(min=0, help="Response cache in MiB.")] = 64,
+    cache_mib: Annotated[
+        int | None, typer.Option(min=0, help="Response cache in MiB; 64 without it.")
+    ] = None,
     redis: Annotated[
         str | None, typer.Option(help="host:port of a Redis that replicas share as their cache.")
     ] = None,
+    unchecked: Annotated[
+        bool, typer.Option("--unchecked", help="Print it even if it is not as it was released.")
+    ] = False,
 ) -> None:
     """Print the command that serves a repository in NVIDIA's container."""
     _require_repository(repository)
-    _require_as_released(repository)
+    if redis is not None and cache_mib is not None:
+        raise InputError("--redis and --cache-mib exclude each other: give one of them.")
+    if not unchecked:
+        _require_as_released(repository)
     target = Contract.load(repository / "contract.json").target
     command = container_command(
         repository,
         target.triton_release,
-        cache_bytes=cache_mib * 2**20,
+        cache_bytes=(64 if cache_mib is None else cache_mib) * 2**20,
         redis=redis,
         gpu=target.device == "gpu",
     )
@@ -109,6 +120,8 @@ def query(
         raise InputError("--start and --url exclude each other: give one of them.")
     vectors = _query_vectors(workdir)
     features = None if vectors is None else vectors.matrix([text])
+    if features is not None and not features.any():
+        logger.info("the dataset has no vector of this query: zeros stand for it")
     with _served(workdir, url, start) as address, Client(address) as client:
         scores = client.rank(text, pin_ids, features)
     if pin_ids and not scores.valid.any():
@@ -253,6 +266,6 @@ def _require_as_released(repository: Path) -> None:
 def _require_repository(repository: Path) -> None:
     if not (repository / "release.json").is_file():
         raise RepositoryError(
-            f"{repository} is not a model repository of pintower: it has no release.json. Make one "
-            "with `pintower run` or `pintower build`."
+            f"{repository} is not a model repository of pintower: it has no release.json. In a "
+            "work folder the repository is models/; `pintower run` or `pintower build` make one."
         )

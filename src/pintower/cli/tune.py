@@ -67,8 +67,8 @@ def tune(
     from pintower.bench.tuning import tune as search
     from pintower.bench.tuning_figure import tuning_plot
 
-    document = _document(recipe)
     subject = _subject(workdir, requests, candidates, unique=unique)
+    document = _document(recipe, subject.target.name)
     out.mkdir(parents=True, exist_ok=True)
     found = search(subject, Goal(p99_ms=p99_ms, trials=trials), out)
     result = {
@@ -89,7 +89,8 @@ def tune(
     if not found.chosen.throughput:
         raise GateFailed(
             f"None of {len(found.trials)} settings keeps p99 within {p99_ms:g} ms on this machine, "
-            f"not even with one request in flight; {out / 'tuning.json'} has what was measured."
+            f"not even with one request in flight: the least p99 was {_least(found):.1f} ms. "
+            f"{out / 'tuning.json'} has what was measured."
         )
     if found.chosen is not found.own:
         _write_recipe(document, found.chosen.serving, out / "recipe.toml")
@@ -109,7 +110,8 @@ def _subject(workdir: Path, requests: int, candidates: int, *, unique: bool) -> 
     repository, data, pins = (workdir / name for name in ("models", "data", "pins"))
     if not (repository / "release.json").is_file():
         raise InputError(
-            f"{workdir} is no work folder of a run or a build: it has no models/release.json."
+            f"{workdir} is no work folder of a run or a build: it has no models/release.json. Give "
+            "the folder that models/ lies in."
         )
 
     @contextmanager
@@ -130,7 +132,13 @@ def _subject(workdir: Path, requests: int, candidates: int, *, unique: bool) -> 
     )
 
 
+def _least(found: "Tuning") -> float:
+    return min(point.p99_ms for item in found.trials for point in item.points)
+
+
 def _print(found: "Tuning", p99_ms: float) -> None:
+    from pintower.bench.tuning import describe
+
     table = Table("", "requests/s", "in flight", "p50 ms", "p99 ms")
     for name, item in (("as released", found.own), ("best tried", found.best)):
         if item is not None:
@@ -144,17 +152,26 @@ def _print(found: "Tuning", p99_ms: float) -> None:
         return
     own = found.own.throughput
     by = f"{found.chosen.throughput / own:.2f} times the rate" if own else "the limit is kept"
-    stdout.print(f"Tuned: {by}, {found.chosen.serving.model_dump(exclude_defaults=True)}")
+    stdout.print(f"Tuned: {by}. {describe(found.chosen.serving).capitalize()}.")
 
 
-def _document(recipe: str | None) -> Any:
-    """Return the recipe to write into, as a document that keeps its comments."""
+def _document(recipe: str | None, target: str) -> Any:
+    """Return the recipe to write into, as a document that keeps its comments.
+
+    Raises:
+        InputError: if it is the recipe of another release.
+    """
     import tomlkit
 
     if recipe is None:
         return tomlkit.parse('name = "tuned"\n')
     path = find_recipe(recipe)
-    load_recipe(path, [_WITHOUT_DATA])
+    wanted = load_recipe(path, [_WITHOUT_DATA]).export.target
+    if wanted != target:
+        raise InputError(
+            f"The recipe {path} builds for target {wanted}, the release was built for {target}. "
+            "Give the recipe that the work folder was made with."
+        )
     return tomlkit.parse(path.read_text("utf-8"))
 
 

@@ -31,7 +31,13 @@ _LEVELS = 5
 def rank_inputs(
     query: str, pin_ids: Sequence[str], features: ArrayLike | None
 ) -> list[triton.InferInput]:
-    """Return the inputs of ``relevance``."""
+    """Return the inputs of ``relevance``.
+
+    Raises:
+        InputError: if the pin ids are one text, or something is no text.
+    """
+    if isinstance(pin_ids, str | bytes):
+        raise InputError(f"pin_ids takes a list of ids; given was {pin_ids!r} alone.")
     return [*query_inputs(query, features), _text("PIN_IDS", pin_ids, (len(pin_ids),))]
 
 
@@ -39,7 +45,13 @@ def query_inputs(query: str, features: ArrayLike | None) -> list[triton.InferInp
     """Return the inputs of ``query_embedding``."""
     inputs = [_text("QUERY", [query], (1, 1))]
     if features is not None:
-        row = np.asarray(features, dtype=np.float32).reshape(1, -1)
+        try:
+            row = np.asarray(features, dtype=np.float32).reshape(1, -1)
+        except (TypeError, ValueError):
+            raise InputError(
+                f"features takes numbers, all of a query's vectors end to end; given was "
+                f"{features!r}."
+            ) from None
         tensor = triton.InferInput("QUERY_FEATURES", row.shape, "FP32")
         tensor.set_data_from_numpy(row)
         inputs.append(tensor)

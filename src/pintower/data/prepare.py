@@ -12,7 +12,7 @@ from pintower.artifacts import write_json
 from pintower.config import DataConfig
 from pintower.data.engagement import NO_ENGAGEMENT, derive_engaged_queries
 from pintower.data.reader import Dataset, read_dataset
-from pintower.data.splits import held_out_queries, split_judgments
+from pintower.data.splits import held_out_queries, normal_forms, split_judgments
 from pintower.data.synthetic import generate
 from pintower.data.tables import (
     DATASET,
@@ -72,6 +72,7 @@ def run(config: DataConfig, inputs: Mapping[str, Path], folder: Path) -> dict[st
     }
     if not dataset.queries.is_empty():
         tables[QUERIES] = dataset.queries
+        _tell_vectors(dataset)
     for name, table in tables.items():
         table.write_parquet(folder / f"{name}.parquet")
     text = pins.select(TEXT_COLUMNS).iter_rows(named=True)
@@ -122,6 +123,13 @@ def _needs_engaged_queries(dataset: Dataset) -> bool:
     kinds = dataset.impressions["engagement"].drop_nulls().unique()
     engaged = any(kind != NO_ENGAGEMENT for kind in kinds)
     return engaged and not dataset.pins["engaged_queries"].list.len().sum()
+
+
+def _tell_vectors(dataset: Dataset) -> None:
+    """Say how many of the judged queries have feature vectors; zeros stand for the others."""
+    judged = set(normal_forms(dataset.judgments["query"].unique()).values())
+    known = judged & set(normal_forms(dataset.queries["query"]).values())
+    _log.info("%d of %d judged queries have feature vectors", len(known), len(judged))
 
 
 def _query_log(dataset: Dataset) -> tuple[pl.DataFrame, str]:

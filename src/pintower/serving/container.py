@@ -20,6 +20,16 @@ _IMAGE = "nvcr.io/nvidia/tritonserver:{release}-py3"
 _REDIS = {"connect_timeout": 250, "socket_timeout": 20, "wait_timeout": 20, "pool_size": 8}
 """Milliseconds, and connections."""
 
+_NOTES = (
+    "Listens on every interface, ports 8000 (HTTP), 8001 (gRPC), 8002 (metrics): no strangers.",
+    "Installs the python steps' packages from PyPI at each start; an image with them is faster.",
+)
+_REDIS_NOTES = (
+    f"Redis has {_REDIS['connect_timeout']} ms to connect and {_REDIS['socket_timeout']} ms to "
+    "answer; later is a miss. It has to be there when the server starts.",
+    "Nothing expires by itself: give it maxmemory and maxmemory-policy allkeys-lru.",
+)
+
 _SHARED_MEMORY = "1g"
 """Python steps hand their tensors over in /dev/shm, of which a container has 64 MB."""
 
@@ -27,7 +37,7 @@ _SHARED_MEMORY = "1g"
 def container_command(
     repository: Path, triton_release: str, *, cache_bytes: int, redis: str | None, gpu: bool
 ) -> str:
-    """Return a shell command.
+    """Return a shell command, what to know of it in comments before it.
 
     Args:
         repository: the model repository.
@@ -37,8 +47,12 @@ def container_command(
         gpu: give the container every GPU.
 
     Raises:
-        InputError: if ``redis`` is no ``host:port``.
+        InputError: if ``redis`` is no ``host:port``, or docker could not mount the repository.
     """
+    if ":" in str(repository.resolve()):
+        raise InputError(
+            f"{repository.resolve()} has a colon in it, which docker reads as its own."
+        )
     server = [
         "tritonserver",
         "--model-repository=/models",
@@ -56,14 +70,15 @@ def container_command(
         _IMAGE.format(release=triton_release),
         f"sh -c {shlex.quote(inside)}",
     ]
-    return " \\\n  ".join(run)
+    notes = _NOTES if redis is None else _NOTES + _REDIS_NOTES
+    return "".join(f"# {note}\n" for note in notes) + " \\\n  ".join(run)
 
 
 def _cache(size: int, redis: str | None) -> list[str]:
     if redis is None:
         return [f"local,size={size}"] if size else []
     match = re.fullmatch(r"([\w.-]+):(\d{1,5})", redis)
-    if match is None:
+    if match is None or not 0 < int(match[2]) < 65_536:
         raise InputError(f"--redis is {redis!r}; wanted is host:port, like cache.internal:6379.")
     place = {"host": match[1], "port": match[2]}
     return [f"redis,{key}={value}" for key, value in {**place, **_REDIS}.items()]
