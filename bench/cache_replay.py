@@ -4,7 +4,8 @@
 
 sends the work folder's query log, and a trace of keys as distinct queries, one at a time through
 the genuine server's ``query_embedding`` by perf_analyzer, with caches of several sizes, and holds
-the query encoder's hits to what `pintower plan-cache` computes. Writes
+the query encoder's hits to what `pintower plan-cache` computes. Then says, without a server, how
+skewed a log has to be for 85 % hits, and in how many MiB. Writes
 ``bench/results/cache_replay-<device>.json`` and ``.svg``.
 """
 
@@ -27,19 +28,25 @@ from pintower.errors import PintowerError
 from pintower.figures import COLOURS, INK, plot_style, to_svg
 from pintower.progress import track
 from pintower.serving.addresses import free_addresses
+from pintower.serving.cache_model import replay as lru
 from pintower.serving.environment import ServerEnvironment, ensure_environment
 from pintower.serving.perf_analyzer import run_load
 from pintower.serving.server import TritonServer
 
 MIB = 2**20
+WANTED = 0.85
 SIZES = (MIB // 4, MIB, 4 * MIB, 16 * MIB)
 METHOD = (
     "perf_analyzer, one request in flight, every request of the stream once, in order, to the "
     "ensemble query_embedding of a freshly started server for each size. hit_rate: the query "
     "encoder's cache hits over its answered requests. lru: the same stream through an LRU of the "
     "same bytes. limit: through a cache that drops nothing. A trace's keys are distinct texts, "
-    "made of the log's queries and a number."
+    "made of the log's queries and a number. skews: as many requests drawn from 100,000 queries "
+    "whose frequencies fall with rank to the power of the exponent (Zipf), through an LRU only. "
+    "zipf_exponent: of a stream's 1,000 most frequent queries, by least squares."
 )
+SKEWS = tuple(round(0.5 + 0.1 * step, 1) for step in range(11))
+QUERIES = 100_000
 
 
 def main() -> None:
@@ -97,9 +104,51 @@ def measure(workdir: Path, trace: Path | None, requests: int) -> dict[str, Any]:
         "target": read_json(workdir / "models" / "release.json")["target"],
         "method": METHOD,
         "rows": rows,
-        "curves": {name: curve(plan) for name, plan in curves.items()},
-        "headline": headline(rows, curves),
+        "curves": {
+            name: {**curve(plan), "zipf_exponent": zipf_exponent(streams[name])}
+            for name, plan in curves.items()
+        },
+        "skews": (drawn := skews(requests, round(curves["log"].bytes_a_query))),
+        "headline": {
+            **headline(rows, curves),
+            "skew_for_85_percent": next(
+                (item["exponent"] for item in drawn if item["limit"] >= WANTED), None
+            ),
+        },
     }
+
+
+def skews(requests: int, size: int) -> list[dict[str, Any]]:
+    """Return what logs of different skews would hit, by exponent, ascending.
+
+    Args:
+        requests: of each log.
+        size: bytes of an entry.
+    """
+    random, found = np.random.default_rng(7), []
+    sizes = [MIB * 2**power for power in range(-4, 7)]
+    for exponent in SKEWS:
+        weights = np.arange(1, QUERIES + 1, dtype=np.float64) ** -exponent
+        keys = random.choice(QUERIES, requests, p=weights / weights.sum())
+        *hits, limit = lru(((int(key), size) for key in keys), [*sizes, None])
+        reach = [
+            place for place, count in zip(sizes, hits, strict=True) if count >= WANTED * requests
+        ]
+        found.append(
+            {
+                "exponent": exponent,
+                "limit": round(limit / requests, 4),
+                "mib_for_85_percent": min(reach) / MIB if reach else None,
+            }
+        )
+    return found
+
+
+def zipf_exponent(queries: Sequence[str]) -> float:
+    """Return by which power of their rank a stream's most frequent queries become rarer."""
+    counts = np.sort(np.unique(np.array(queries), return_counts=True)[1])[::-1][:1_000]
+    slope, _ = np.polyfit(np.log(np.arange(1, len(counts) + 1)), np.log(counts), 1)
+    return round(-float(slope), 3)
 
 
 def replay(

@@ -1,4 +1,5 @@
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -49,6 +50,18 @@ def test_a_failed_run_leaves_no_folder_that_looks_complete(tmp_path: Path) -> No
     pintower("run", "smoke", "--set", "teacher.encoder=no/where", cwd=tmp_path)
     done = sorted(path.parent.name for path in (tmp_path / "artifacts").rglob("manifest.json"))
     assert done == ["data"]
+
+
+def test_an_interrupt_says_that_the_same_command_goes_on(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "from pintower.cli import main; main()", "run", "smoke"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stderr is not None
+        seen = next(line for line in running.stderr if "teacher: running" in line)
+        running.send_signal(signal.SIGINT)
+        said = seen + running.stderr.read()
+    assert running.returncode == 130
+    assert "interrupted; run the same command again to go on" in said
+    assert "Traceback" not in said
 
 
 def test_doctor_answers_in_json(tmp_path: Path) -> None:

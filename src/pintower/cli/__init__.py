@@ -28,6 +28,8 @@ from pintower.progress import listening
 
 __all__ = ["app", "main"]
 
+_INTERRUPTED = 130
+
 app = typer.Typer(
     name="pintower",
     no_args_is_help=True,
@@ -73,9 +75,12 @@ def main() -> NoReturn:
     except PintowerError as error:
         fail(str(error))
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as error:
+        # Typer makes one of the other.
+        if isinstance(error, SystemExit) and error.code != _INTERRUPTED:
+            raise
         fail("interrupted; run the same command again to go on")
-        sys.exit(130)
+        sys.exit(_INTERRUPTED)
     sys.exit(0)
 
 
