@@ -123,7 +123,7 @@ class Contract(_Model):
     symbols: dict[str, int]
     match_features: tuple[str, ...]
     feature_columns: tuple[str, ...]
-    query_feature_columns: tuple[FeatureColumn, ...] = ()
+    query_feature_columns: tuple[FeatureColumn, ...]
     graphs: dict[str, BuiltGraph]
 
     def save(self, path: Path) -> None:

@@ -39,6 +39,7 @@ def contract_for(target: str) -> Contract:
         symbols=SYMBOLS,
         match_features=tuple(f"f{number}" for number in range(11)),
         feature_columns=(),
+        query_feature_columns=(),
         graphs=graphs,
     )
 

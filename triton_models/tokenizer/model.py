@@ -53,9 +53,10 @@ class TritonPythonModel:
         encodings = self._tokenizer.encode_batch_fast([prefix + text for text in texts])
         width = self._rendering.query_max_tokens + 1
         ids = id_rows([encoding.ids for encoding in encodings], width, self._padding)
-        told = np.array([text.encode() for text in texts], dtype=np.object_).reshape(-1, 1)
-        outputs = {"INPUT_IDS": ids, "TEXT": told}
-        wanted = request.requested_output_names()
-        return pb_utils.InferenceResponse(
-            [pb_utils.Tensor(name, array) for name, array in outputs.items() if name in wanted]
-        )
+        tensors, wanted = [], request.requested_output_names()
+        if "INPUT_IDS" in wanted:
+            tensors.append(pb_utils.Tensor("INPUT_IDS", ids))
+        if "TEXT" in wanted:
+            told = np.array([text.encode() for text in texts], dtype=np.object_).reshape(-1, 1)
+            tensors.append(pb_utils.Tensor("TEXT", told))
+        return pb_utils.InferenceResponse(tensors)

@@ -67,15 +67,15 @@ def run(config: BenchConfig, inputs: Mapping[str, Path], folder: Path) -> dict[s
     release = read_json(inputs["repository"] / "release.json")
     cached = Contract.load(inputs["repository"] / "contract.json").target.cached_model
     sizes, places = (config.requests, config.candidates), (inputs["data"], inputs["repository"])
-    loads = [
-        with_vectors(build(inputs["data"], inputs["pins"], *sizes), *places)
-        for build in (log_load, unique_load)
-    ]
-    plan = [(load, concurrency) for load in loads for concurrency in config.concurrency]
+    folders = (inputs["data"], inputs["pins"])
+    plan: list[tuple[Load, Load, int]] = []
+    for build in (log_load, unique_load):
+        load = build(*folders, *sizes)
+        warmup = warmup_load(*folders, load, config.warmup, config.candidates)
+        load, warmup = (with_vectors(item, *places) for item in (load, warmup))
+        plan += [(load, warmup, concurrency) for concurrency in config.concurrency]
     rows = []
-    for load, concurrency in track(plan, "Measuring latency", unit="measurements"):
-        warmup = warmup_load(inputs["data"], inputs["pins"], load, config.warmup, config.candidates)
-        warmup = with_vectors(warmup, *places)
+    for load, warmup, concurrency in track(plan, "Measuring latency", unit="measurements"):
         result = _send(environment, inputs["repository"], load, warmup, concurrency)
         rows.append(_row(load, result, cached))
     cache = plan_cache(logged_queries(inputs["data"]), inputs["repository"])

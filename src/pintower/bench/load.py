@@ -101,8 +101,7 @@ def as_rows(load: Load) -> list[Row]:
 def with_vectors(load: Load, data: Path, repository: Path) -> Load:
     """Return a load with the feature vectors of queries that a repository's release takes."""
     contract = Contract.load(repository / "contract.json")
-    columns = [column.model_dump() for column in contract.query_feature_columns]
-    return replace(load, vectors=QueryVectors.load(data, columns))
+    return replace(load, vectors=QueryVectors.of_release(data, contract))
 
 
 def logged_queries(data: Path) -> list[str]:

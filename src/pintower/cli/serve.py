@@ -179,8 +179,7 @@ def _query_vectors(workdir: Path) -> QueryVectors | None:
     path = workdir / "models" / "contract.json"
     if not path.is_file():
         return None
-    columns = [column.model_dump() for column in Contract.load(path).query_feature_columns]
-    return QueryVectors.load(workdir / "data", columns)
+    return QueryVectors.of_release(workdir / "data", Contract.load(path))
 
 
 @contextmanager

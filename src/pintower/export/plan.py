@@ -146,7 +146,7 @@ def make_plan(
             graphs[name] = open_graph(place / graph.file, graph)
             encoder = GraphEncoder(graphs[name], reference.query_tokenizer)
             queries[name] = [
-                (*encoder.tokens([text]), *(() if known is None else (known[row : row + 1],)))
+                encoder.inputs([text], None if known is None else known[row : row + 1])
                 for row, text in enumerate(texts)
             ]
     latency = time_side_by_side(graphs, queries, rounds=rounds)

@@ -142,21 +142,25 @@ class GraphEncoder:
             batches = length_batches([len(encoding) for encoding in encodings], batch_tokens)
         embeddings = np.zeros((len(texts), self.width), dtype=np.float32)
         for rows in batches:
-            extra = () if vectors is None else (vectors[rows],)
-            tokens = self.tokens([texts[row] for row in rows])
-            embeddings[rows] = self.graph.run(*tokens, *extra)[0]
+            extra = None if vectors is None else vectors[rows]
+            inputs = self.inputs([texts[row] for row in rows], extra)
+            embeddings[rows] = self.graph.run(*inputs)[0]
         return embeddings
 
-    def tokens(self, texts: Sequence[str]) -> tuple[NDArray[np.int64], ...]:
-        """Return what the graph takes for N rendered texts as one batch, feature vectors aside.
+    def inputs(
+        self, texts: Sequence[str], vectors: NDArray[np.float32] | None = None
+    ) -> tuple[NDArray[Any], ...]:
+        """Return what the graph takes for N rendered texts as one batch.
 
-        Either token ids and mask INT64 [N, L], L the longest text's, or ids INT64 [N, T].
+        Either token ids and mask INT64 [N, L], L the longest text's, or ids INT64 [N, T]; then the
+        feature vectors FP32 [N, V], if it takes any.
         """
+        extra = () if vectors is None else (vectors,)
         first, *others = self.graph.contract.inputs
         if any(tensor.name == "ATTENTION_MASK" for tensor in others):
-            return token_batch(self.tokenizer, texts)
+            return (*token_batch(self.tokenizer, texts), *extra)
         encodings = self.tokenizer.encode_batch_fast(list(texts))
-        return (id_rows([encoding.ids for encoding in encodings], int(first.shape[1])),)
+        return (id_rows([encoding.ids for encoding in encodings], int(first.shape[1])), *extra)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from pintower.contracts import Contract
 from pintower.data.tables import QUERIES, read_table
 from pintower.models.pin_inputs import vector_matrix
 from pintower.text.rendering import Rendering, normalize_query
@@ -53,6 +54,11 @@ class QueryVectors:
         rendering = Rendering()
         forms = (normalize_query(query, rendering) for query in table["query"])
         return cls(width, dict(zip(forms, matrix, strict=True)))
+
+    @classmethod
+    def of_release(cls, data: Path | None, contract: Contract) -> Self | None:
+        """Read the vectors that a release's query encoder takes; None where it takes none."""
+        return cls.load(data, [column.model_dump() for column in contract.query_feature_columns])
 
     def matrix(self, queries: Sequence[str]) -> NDArray[np.float32]:
         """Return the queries' vectors FP32 [N, Q]; that of a query without one is all zero."""

@@ -29,6 +29,12 @@ class _Subject:
     pin_ids: Sequence[bytes]
     allowed: float
 
+    def ask(self, pin_ids: Sequence[bytes], query: bytes | None = None) -> Scores:
+        """Return the served answer, to the subject's own query if none is given."""
+        return ask_relevance(
+            self.wire, self.offline, self.query if query is None else query, pin_ids
+        )
+
     def differs(self, served: Scores, offline: Scores) -> bool:
         """Say whether an answer is not the offline one."""
         return (
@@ -67,8 +73,8 @@ def _count(name: str, check: Callable[[_Subject], list[str]], subject: _Subject)
 def _unknown_ids(subject: _Subject) -> list[str]:
     """Unknown ids among known ones: invalid with score 0, and the others as without them."""
     mixed = [*_UNKNOWN, *subject.pin_ids]
-    answer = ask_relevance(subject.wire, subject.offline, subject.query, mixed)
-    alone = ask_relevance(subject.wire, subject.offline, subject.query, subject.pin_ids)
+    answer = subject.ask(mixed)
+    alone = subject.ask(subject.pin_ids)
     count = len(_UNKNOWN)
     wrong = []
     if answer.valid[:count].any() or answer.score[:count].any():
@@ -78,7 +84,7 @@ def _unknown_ids(subject: _Subject) -> list[str]:
     rest = Scores(answer.probabilities[count:], answer.score[count:], answer.valid[count:])
     if subject.differs(rest, alone):
         wrong.append("unknown ids changed the scores of known ones")
-    only = ask_relevance(subject.wire, subject.offline, subject.query, _UNKNOWN)
+    only = subject.ask(_UNKNOWN)
     if only.valid.any() or only.score.any():
         wrong.append("a request of unknown ids only was given a score")
     return wrong
@@ -86,9 +92,7 @@ def _unknown_ids(subject: _Subject) -> list[str]:
 
 def _duplicates(subject: _Subject) -> list[str]:
     """The same pin twice: the same score twice."""
-    answer = ask_relevance(
-        subject.wire, subject.offline, subject.query, [*subject.pin_ids, *subject.pin_ids]
-    )
+    answer = subject.ask([*subject.pin_ids, *subject.pin_ids])
     count = len(subject.pin_ids)
     same = np.abs(answer.score[:count] - answer.score[count:]) <= subject.allowed
     return [] if len(answer.score) == 2 * count and same.all() else ["repeated pins differ"]
@@ -96,7 +100,7 @@ def _duplicates(subject: _Subject) -> list[str]:
 
 def _no_candidates(subject: _Subject) -> list[str]:
     """No pins: an answer of no rows."""
-    answer = ask_relevance(subject.wire, subject.offline, subject.query, [])
+    answer = subject.ask([])
     shapes = (answer.probabilities.shape, answer.score.shape, answer.valid.shape)
     return [] if shapes == ((0, 5), (0,), (0,)) else [f"shapes {shapes}"]
 
@@ -106,7 +110,7 @@ def _odd_queries(subject: _Subject) -> list[str]:
     wrong = []
     for name, raw in PROBES.items():
         try:
-            served = ask_relevance(subject.wire, subject.offline, raw, subject.pin_ids)
+            served = subject.ask(subject.pin_ids, raw)
         except ServedError as error:
             wrong.append(f"{name}: {error}")
             continue
@@ -118,7 +122,7 @@ def _odd_queries(subject: _Subject) -> list[str]:
 def _own_embeddings(subject: _Subject) -> list[str]:
     """``relevance_from_embeddings``: the scores of ``relevance``; rows not finite are invalid."""
     embeddings, matches = subject.offline.features(subject.query, subject.pin_ids)
-    wanted = ask_relevance(subject.wire, subject.offline, subject.query, subject.pin_ids)
+    wanted = subject.ask(subject.pin_ids)
     wrong = []
     if subject.differs(_from_embeddings(subject, embeddings, matches), wanted):
         wrong.append("other scores than relevance")

@@ -115,7 +115,7 @@ def ensembles(contract: Contract) -> dict[str, tuple[Step, ...]]:
     """Return each ensemble's steps, in order; ensembles that are steps of others come first."""
     cached = contract.target.cached_model
     encode, on_gpu = replace(_ENCODE, model=cached), _ENCODE_ON_GPU
-    if contract.symbols.get("Q", 0):
+    if contract.symbols["Q"]:
         encode = replace(encode, inputs={**encode.inputs, "FEATURES": "QUERY_FEATURES"})
         on_gpu = replace(on_gpu, inputs={**on_gpu.inputs, "FEATURES": "FEATURES"})
     return {
@@ -153,7 +153,7 @@ def interfaces(contract: Contract) -> dict[str, Interface]:
 
 def _query_features(contract: Contract) -> tuple[Tensor, ...]:
     """Return what a client brings of a query beside its text, if the query encoder takes any."""
-    width = contract.symbols.get("Q", 0)
+    width = contract.symbols["Q"]
     if not width:
         return ()
     return (Tensor(name="QUERY_FEATURES", dtype="FP32", shape=("batch", width)),)

@@ -57,11 +57,8 @@ class OfflineRelease:
 
     def encoder_inputs(self, query: bytes) -> dict[str, NDArray[Any]]:
         """Return what the encoder's graph takes of a query, a row of each input by its name."""
-        rows: tuple[NDArray[Any], ...] = self.encoder.tokens(
-            [render_query(decode(query), self.rendering)]
-        )
-        if (vector := self.query_features(query)) is not None:
-            rows = (*rows, vector)
+        rendered = render_query(decode(query), self.rendering)
+        rows = self.encoder.inputs([rendered], self.query_features(query))
         names = [tensor.name for tensor in self.encoder.graph.contract.inputs]
         return {name: array[0] for name, array in zip(names, rows, strict=True)}
 
@@ -113,9 +110,7 @@ def open_offline(parts: Parts, data: Path | None = None) -> OfflineRelease:
         scorer=GraphScorer(scorer),
         snapshot=open_snapshot(parts),
         rendering=rendering,
-        vectors=QueryVectors.load(
-            data, [column.model_dump() for column in parts.contract.query_feature_columns]
-        ),
+        vectors=QueryVectors.of_release(data, parts.contract),
         runtime=onnxruntime.__version__,
     )
 
