@@ -5,13 +5,16 @@
 serves the work folder's repository and sends the log's distinct queries one at a time through the
 genuine perf_analyzer, gRPC on loopback: once with every query new, once with every query sent
 before. Between the passes the query encoder runs alone, in the server environment's ONNX Runtime,
-on the same queries. Rounds are interleaved, each pass has a freshly started server. Then the number
-of candidates goes from 0 to 5,000, queries cached. Writes
-``bench/results/<name>_ensemble_latency-<device>.json`` and ``.svg``.
+on the same queries. Rounds are interleaved, each pass has a freshly started server. All of it
+twice: with CPUs that sleep when idle, as they come, and with CPUs kept awake (``pintower serve
+--wakeful``), where the user may. Then the number of candidates goes from 0 to 5,000, queries
+cached. Writes ``bench/results/<name>_ensemble_latency-<device>.json`` and ``.svg``.
 """
 
 import argparse
+import contextlib
 import json
+import os
 import subprocess
 import sys
 import time
@@ -39,6 +42,7 @@ from pintower.serving.layout import read_layout
 from pintower.serving.load_results import LoadResult
 from pintower.serving.perf_analyzer import run_load
 from pintower.serving.server import TritonServer
+from pintower.serving.wakeful import CPU_LATENCY, wakeful_cpus
 from pintower.text.rendering import Rendering, render_query
 
 STEPS = ("tokenizer", "query_encoder", "pin_features", "scorer")
@@ -47,11 +51,12 @@ METHOD = (
     "perf_analyzer, one request in flight, gRPC on loopback, on the machine that serves. miss: "
     "every query new; hit: the same queries, all sent before. Each pass has a freshly started "
     "server. encoder_ms: the query encoder alone in the server's ONNX Runtime, on the same "
-    "queries, between the passes. Medians over all requests of all rounds. Steps are the server's "
-    "counters. 0 candidates: by the Python client, which perf_analyzer cannot send; 1 by both. "
-    "first_request: a new query over a connection that stands, right after the server is ready, "
-    "against the median of later ones (steady) and of later ones after a second's pause (paused), "
-    "Python client."
+    "queries, between the passes. wakeful: with idle CPUs kept from sleeping, as by pintower serve "
+    "--wakeful; all else as the machine comes. Medians over all requests of all rounds. Steps are "
+    "the server's counters. 0 candidates: by the Python client, which perf_analyzer cannot send; 1 "
+    "by both. first_request: a new query over a connection that stands, right after the server is "
+    "ready, against the median of later ones (steady) and of later ones after a second's pause "
+    "(paused), Python client."
 )
 PAUSES = 8
 WARM_UP = 100
@@ -84,12 +89,20 @@ def measure(workdir: Path, requests: int, rounds: int) -> dict[str, Any]:
     warmup = warmup_load(workdir / "data", workdir / "pins", load, WARM_UP, 100)
     if read_json(repository / "contract.json")["symbols"]["Q"]:
         raise InputError("This bench sends no feature vectors of queries, which the release takes.")
-    alone: list[float] = []
-    passes: dict[str, list[LoadResult]] = {"miss": [], "hit": []}
+    states = {"": contextlib.nullcontext}
+    if os.access(CPU_LATENCY, os.W_OK):
+        states["wakeful "] = wakeful_cpus
+    alone: dict[str, list[float]] = {state: [] for state in states}
+    passes: dict[str, list[LoadResult]] = {
+        f"{state}{kind}": [] for state in states for kind in ("miss", "hit")
+    }
     for _ in track(range(rounds), "measuring hits and misses", unit="rounds"):
-        alone += encoder_alone(environment, workdir / "export", load)
-        for kind, before in (("miss", warmup), ("hit", load)):
-            passes[kind].append(send(environment, repository, load, before))
+        for state, entered in states.items():
+            with entered():
+                alone[state] += encoder_alone(environment, workdir / "export", load)
+                for kind, before in (("miss", warmup), ("hit", load)):
+                    found = send(environment, repository, load, before)
+                    passes[f"{state}{kind}"].append(found)
     rows = [row(kind, 100, found) for kind, found in passes.items()]
     first = [first_request(environment, repository, load) for _ in range(rounds)]
     for count in track(CANDIDATES, "measuring candidates", unit="numbers of candidates"):
@@ -108,14 +121,22 @@ def measure(workdir: Path, requests: int, rounds: int) -> dict[str, Any]:
         "target": read_json(repository / "release.json")["target"],
         "method": METHOD,
         "queries": len(load.requests),
-        "encoder_ms": summary(alone),
+        "encoder_ms": {f"{state}encoder": summary(taken) for state, taken in alone.items()},
         "first_request": first,
         "rows": rows,
         "headline": {
-            "hit_p50_ms": p50["hit"],
-            "miss_p50_ms": p50["miss"],
-            "encoder_p50_ms": summary(alone)["p50"],
-            "miss_minus_encoder_ms": round(p50["miss"] - summary(alone)["p50"], 3),
+            **{
+                f"{state.strip()}_{name}".lstrip("_"): figure
+                for state in states
+                for name, figure in {
+                    "hit_p50_ms": p50[f"{state}hit"],
+                    "miss_p50_ms": p50[f"{state}miss"],
+                    "encoder_p50_ms": summary(alone[state])["p50"],
+                    "miss_minus_encoder_ms": round(
+                        p50[f"{state}miss"] - summary(alone[state])["p50"], 3
+                    ),
+                }.items()
+            },
             "first_over_steady": middle(item["first_ms"] / item["steady_ms"] for item in first),
             "first_over_paused": middle(item["first_ms"] / item["paused_ms"] for item in first),
         },

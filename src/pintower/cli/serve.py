@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -25,6 +25,7 @@ from pintower.serving.container import container_command
 from pintower.serving.environment import ensure_environment
 from pintower.serving.server import TritonServer
 from pintower.serving.state import read_state
+from pintower.serving.wakeful import wakeful_cpus
 from pintower.stages import STAGES
 
 __all__ = ["bench", "container", "query", "serve"]
@@ -43,6 +44,9 @@ def serve(
     grpc_port: Port = 8001,
     metrics_port: Port = 8002,
     cache_mib: Annotated[int, typer.Option(min=0, help="Response cache in MiB.")] = 64,
+    wakeful: Annotated[
+        bool, typer.Option("--wakeful", help="Keep idle CPUs from sleeping: faster, more power.")
+    ] = False,
     unchecked: Annotated[
         bool, typer.Option("--unchecked", help="Serve it even if it is not as it was released.")
     ] = False,
@@ -59,7 +63,7 @@ def serve(
         cache_bytes=cache_mib * 2**20,
         state_file=repository.resolve().parent / _STATE,
     )
-    with server:
+    with wakeful_cpus() if wakeful else nullcontext(), server:
         stdout.print(f"Serving {repository}: HTTP {addresses.http_url}, gRPC {addresses.grpc_url}")
         stdout.print("Stop it with Ctrl-C or kill.")
         take_interrupts()  # what was imported meanwhile may have taken them
