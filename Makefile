@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 PIP_FLAGS ?=
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check format install clean
+.PHONY: bench demo test check format install clean
 
 demo: $(STAMP)
 	$(BIN)/pintower run demo
@@ -19,6 +19,13 @@ demo: $(STAMP)
 	@echo "The page:     artifacts/demo/report/report.html"
 	@echo "Serve it:     $(BIN)/pintower serve artifacts/demo/models"
 	@echo "Then ask it:  $(BIN)/pintower query \"boho bedroom ideas\""
+
+# The demo's release beside what would be served instead; BENCH_FLAGS as bench/serving.py takes them.
+BENCH_FLAGS ?=
+bench: $(STAMP)
+	test -f artifacts/demo/models/manifest.json || $(BIN)/pintower run demo
+	PIP_EXTRA_INDEX_URL="$(patsubst --extra-index-url%,%,$(PIP_FLAGS))" \
+		$(BIN)/python bench/serving.py artifacts/demo $(BENCH_FLAGS)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest
@@ -38,7 +45,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "error: pintower needs Python 3.11 or 3.12 (apt install python3 python3-venv), or name one: make PYTHON=/path/to/python"; exit 2; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) -c constraints.txt torch
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) -c constraints.txt -e '.[cpu,demo,dev,tune]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) -c constraints.txt -e '.[bench,cpu,demo,dev,tune]'
 	touch $@
 
 clean:

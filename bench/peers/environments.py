@@ -24,11 +24,12 @@ logger = logging.getLogger("pintower.bench.peers")
 SERVER = "server"
 """The Triton server's own environment, with the target's ONNX Runtime."""
 
-ENVIRONMENTS = ("sentence", "fastembed", SERVER)
+ENVIRONMENTS = ("sentence", "fastembed", "infinity", SERVER)
 INCOMPLETE = ".incomplete"
 PACKAGES = (
     "torch", "transformers", "sentence-transformers", "optimum", "optimum-onnx", "optimum-intel",
-    "openvino", "nncf", "ctranslate2", "fastembed", "onnx", "onnxruntime", "tokenizers", "numpy",
+    "openvino", "nncf", "ctranslate2", "fastembed", "infinity-emb", "fastapi", "uvicorn",
+    "onnx", "onnxruntime", "tokenizers", "numpy",
 )  # fmt: skip
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS",

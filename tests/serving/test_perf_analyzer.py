@@ -8,7 +8,13 @@ from pintower.errors import InputError, PintowerError, SetupError
 from pintower.serving.environment import ServerEnvironment
 from pintower.serving.load_results import LoadResult, Timings, read_timings
 from pintower.serving.metrics import ModelMetrics
-from pintower.serving.perf_analyzer import Load, perf_command, run_load, write_rows
+from pintower.serving.perf_analyzer import (
+    Load,
+    perf_command,
+    poisson_intervals,
+    run_load,
+    write_rows,
+)
 from pintower.serving.server import TritonServer
 
 
@@ -42,9 +48,9 @@ def test_no_rows_and_invalid_text_are_refused(tmp_path: Path) -> None:
         write_rows(tmp_path / "rows.json", [{"QUERY": np.array([b"\xff"], object)}])
 
 
-@pytest.mark.parametrize("load", [{}, {"concurrency": 2, "request_rate": 5.0}])
+@pytest.mark.parametrize("load", [{}, {"concurrency": 2, "intervals_us": (5,)}])
 def test_a_load_is_a_concurrency_or_a_rate(load: dict[str, float]) -> None:
-    with pytest.raises(InputError, match="either a concurrency or a request rate"):
+    with pytest.raises(InputError, match="either a concurrency above 0 or intervals"):
         Load("m", **load)
 
 
@@ -55,11 +61,14 @@ def test_a_missing_perf_analyzer_is_said(tmp_path: Path) -> None:
         perf_command(environment, Load("m", 1), "127.0.0.1:8001", tmp_path, 10)
 
 
-@pytest.mark.parametrize("load", [Load("m", concurrency=3), Load("m", request_rate=2.5)])
-def test_too_few_rows_for_a_load_are_refused(tmp_path: Path, load: Load) -> None:
+@pytest.mark.parametrize(
+    ("load", "reason"),
+    [(Load("m", 3), "as many rows"), (Load("m", intervals_us=(5, 5, 5)), "an interval a row: 2")],
+)
+def test_too_few_rows_for_a_load_are_refused(tmp_path: Path, load: Load, reason: str) -> None:
     here = tmp_path
     environment = ServerEnvironment(here, here, here, "", here, here, here, "")
-    with pytest.raises(InputError, match="at least as many rows"):
+    with pytest.raises(InputError, match=reason):
         perf_command(environment, load, "127.0.0.1:8001", tmp_path, 2)
 
 
@@ -124,6 +133,20 @@ def test_each_row_is_sent_once_and_a_second_pass_hits_the_cache(
     assert warm.hit_rate("cached") == 1.0
 
 
+def test_a_request_that_is_sent_late_counts_from_when_it_was_due() -> None:
+    sent = np.array([0, 9_000_000, 3_000_000], np.int64) + 10**9  # one is late, in any order
+    timings = Timings(sent, sent + 2_000_000).due((7, 3_000, 3_000))
+    assert timings.latencies_ms.tolist() == [2.0, 2.0, 5.0]
+
+
+def test_poisson_intervals_have_the_rate_and_follow_the_seed() -> None:
+    intervals = poisson_intervals(200.0, 20_000, seed=1)
+    assert np.mean(intervals) == pytest.approx(5_000, rel=0.03)
+    assert np.std(intervals) == pytest.approx(5_000, rel=0.05)
+    assert intervals == poisson_intervals(200.0, 20_000, seed=1)
+    assert intervals != poisson_intervals(200.0, 20_000, seed=2)
+
+
 @pytest.mark.triton
 def test_text_rows_reach_an_unbatched_model(
     environment: ServerEnvironment, server: TritonServer
@@ -132,7 +155,9 @@ def test_text_rows_reach_an_unbatched_model(
         {"QUERY": np.array([[f"zapatos «{i}» 👟"]]), "PIN_IDS": np.array(["1", "2"])}
         for i in range(10)
     ]
-    result = run_load(environment, server.addresses, "relevance", texts, request_rate=10.0)
+    result = run_load(environment, server.addresses, "relevance", texts, intervals_us=[20_000] * 10)
+    assert result.request_rate == 50.0
+    assert result.timings.seconds >= 0.17  # nine intervals, however fast the answers
     assert result.counters("relevance").success == 10
     assert result.counters("relevance").failure == 0
 

@@ -18,6 +18,8 @@ __all__ = [
     "Load",
     "Request",
     "as_rows",
+    "distinct_queries",
+    "load_of",
     "log_load",
     "logged_queries",
     "unique_load",
@@ -63,23 +65,23 @@ def log_load(data: Path, pins: Path, requests: int, candidates: int) -> Load:
     Raises:
         DatasetError: if the log is empty.
     """
-    return _load("log", logged_queries(data)[:requests], pins, candidates)
+    return load_of("log", logged_queries(data)[:requests], pins, candidates)
 
 
 def unique_load(data: Path, pins: Path, requests: int, candidates: int) -> Load:
     """Return the log's distinct queries, each once: no cache can help."""
-    return _load("unique", _distinct(logged_queries(data))[:requests], pins, candidates)
+    return load_of("unique", distinct_queries(logged_queries(data))[:requests], pins, candidates)
 
 
 def warmup_load(data: Path, pins: Path, load: Load, requests: int, candidates: int) -> Load:
     """Return requests from the end of the log whose queries don't occur in ``load``."""
     rendering = Rendering()
     measured = {normalize_query(request.query, rendering) for request in load.requests}
-    late = _distinct(logged_queries(data)[::-1])
+    late = distinct_queries(logged_queries(data)[::-1])
     queries = [query for query in late if normalize_query(query, rendering) not in measured]
     if not queries:  # a short log: words that no user typed
         queries = [f"warm up {number}" for number in range(requests)]
-    return _load("warm-up", queries[:requests], pins, candidates)
+    return load_of("warm-up", queries[:requests], pins, candidates)
 
 
 def as_rows(load: Load) -> list[Row]:
@@ -119,7 +121,7 @@ def logged_queries(data: Path) -> list[str]:
     return queries
 
 
-def _distinct(queries: Sequence[str]) -> list[str]:
+def distinct_queries(queries: Sequence[str]) -> list[str]:
     """Return the queries with distinct normal forms, first writing kept, in order."""
     rendering = Rendering()
     first: dict[str, str] = {}
@@ -128,7 +130,15 @@ def _distinct(queries: Sequence[str]) -> list[str]:
     return list(first.values())
 
 
-def _load(scenario: str, queries: Sequence[str], pins: Path, candidates: int) -> Load:
+def load_of(scenario: str, queries: Sequence[str], pins: Path, candidates: int) -> Load:
+    """Return requests with these queries, in this order.
+
+    Args:
+        scenario: what to call it.
+        queries: at least one; any may come again.
+        pins: folder of the pins stage.
+        candidates: pins a request carries.
+    """
     index = CandidateIndex.load(pins / "candidates")
     every_id = index.pin_ids.to_list()
     found: dict[str, tuple[str, ...]] = {}

@@ -16,6 +16,7 @@ from typer.main import get_command
 from pintower import __version__
 from pintower.cli.build import build
 from pintower.cli.cache import plan_cache
+from pintower.cli.compare import compare
 from pintower.cli.inspect import check, doctor
 from pintower.cli.output import fail, set_up_logging, stdout, take_interrupts
 from pintower.cli.plan import plan
@@ -58,8 +59,10 @@ def _options(
     """Turns a trained search-relevance student into a Triton release that can be trusted."""
 
 
-for command in (run, build, plan, plan_cache, tune, serve, container, query, bench, check, doctor):
+for command in (run, build, plan, plan_cache, tune, serve, container, query, check, doctor):
     app.command()(command)
+bench.command()(compare)
+app.add_typer(bench, name="bench")
 app.add_typer(student, name="student")
 
 

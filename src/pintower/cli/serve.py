@@ -37,6 +37,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Port = Annotated[int, typer.Option(min=1, max=65_535, help="Port on 127.0.0.1.")]
 Workdir = Annotated[Path, typer.Option(help="Work folder that holds pins/ and models/.")]
 
+bench = typer.Typer(subcommand_metavar="[COMMAND]")
+
 
 def serve(
     repository: Annotated[Path, typer.Argument(help="A Triton model repository (models/).")],
@@ -137,7 +139,9 @@ def query(
     _print_ranking(text, workdir, pin_ids, scores, top, as_json=as_json)
 
 
-def bench(
+@bench.callback(invoke_without_command=True)
+def _measure(
+    context: typer.Context,
     workdir: Workdir = Path("artifacts/demo"),
     requests: Annotated[
         int, typer.Option(min=1, help="Requests of the log, replayed once.")
@@ -152,6 +156,9 @@ def bench(
     as_json: Json = False,
 ) -> None:
     """Measure the served ensemble with perf_analyzer on the log's real queries."""
+    if context.invoked_subcommand is not None:
+        _require_no_options(context)
+        return
     inputs = {name: _require(workdir / name) for name in ("data", "pins")}
     inputs["repository"] = _require(workdir / "models")
     config = BenchConfig(
@@ -176,6 +183,17 @@ def bench(
         numbers = [f"{figure:,.2f}" for figure in figures]
         table.add_row(row["scenario"], str(row["concurrency"]), *numbers, hits)
     stdout.print(table)
+
+
+def _require_no_options(context: typer.Context) -> None:
+    """Refuse options of the measurement before a command that would not see them."""
+    sources = [context.get_parameter_source(name) for name in context.params]
+    if any(source is not None and source.name == "COMMANDLINE" for source in sources):
+        command = f"pintower bench {context.invoked_subcommand}"
+        raise InputError(
+            f"Options of `pintower bench` stand before `{context.invoked_subcommand}`, which does "
+            f"not measure. Give those of `{command}` after it; `{command} --help` lists them."
+        )
 
 
 def _query_vectors(workdir: Path) -> QueryVectors | None:

@@ -5,7 +5,7 @@ Given a number of requests, perf_analyzer's own throughput counts whole seconds 
 requests that it exports.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,18 @@ class Timings:
     def seconds(self) -> float:
         """From the first request sent to the last one answered."""
         return float(self.answered.max() - self.sent.min()) / 1e9
+
+    def due(self, intervals_us: Sequence[int]) -> "Timings":
+        """Return the same requests, sent no later than they were due.
+
+        Args:
+            intervals_us: [N] microseconds; the first request is due when it is sent, each other
+                its interval after the one before.
+        """
+        order = np.argsort(self.sent, kind="stable")
+        waits = 1_000 * np.asarray(intervals_us, dtype=np.int64)[1:]
+        planned = self.sent.min() + np.concatenate([[0], np.cumsum(waits)])
+        return Timings(np.minimum(self.sent[order], planned), self.answered[order])
 
 
 @dataclass(frozen=True)

@@ -139,6 +139,17 @@ class TritonServer:
         """Where the server's log lies; None before the start."""
         return self._log_file
 
+    @property
+    def pid(self) -> int:
+        """Of the process whose descendants are the server and its python steps.
+
+        Raises:
+            SetupError: if none runs.
+        """
+        if self._process is None:
+            raise SetupError("The Triton server does not run.")
+        return self._process.pid
+
     def start(self) -> None:
         """Start the server and wait until every model is ready.
 
