@@ -1,0 +1,1 @@
+"""The encoder, the served ensemble and the offline pins on one NVIDIA GPU, with no network."""

@@ -1,0 +1,170 @@
+"""Pins embedded offline: texts a second, in batches of similar length by a budget of tokens."""
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from pintower.contracts import Contract
+from pintower.data.tables import PINS, read_table
+from pintower.export.half.convert import write_half
+from pintower.models.encoders import feature_columns, load_encoder
+from pintower.models.layout import StudentLayout
+from pintower.models.pin_inputs import feature_matrix, length_batches, pin_texts
+from pintower.models.tokenization import load_tokenizer, token_batch
+
+from .runtimes import load_module, open_session, prepare_libraries
+from .section import Budget, Emit, Settings, told
+
+__all__ = ["batches_of", "measure"]
+
+Batch = tuple[NDArray[Any], ...]
+"""Token ids and mask INT64 [B, L] and, where the encoder takes them, vectors FP32 [B, V]."""
+Embed = Callable[[Sequence[Batch]], NDArray[np.float32]]
+
+BUDGETS = {"cuda": (2_048, 16_384, 65_536), "cpu": (2_048,)}
+ROUNDS = 3
+
+
+def measure(settings: Settings, emit: Emit) -> None:
+    """Tell texts a second of every way to embed, in interleaved rounds for each budget."""
+    prepare_libraries(settings, emit)
+    budget = Budget(settings.seconds)
+    build = settings.carry / ("gpu-fp32" if settings.device == "cuda" else "cpu-fp32")
+    layout = StudentLayout(settings.carry / "student")
+    rendering = layout.load_rendering()
+    pins = read_table(build / "data", PINS).head(500 if settings.quick else 20_000)
+    columns = feature_columns(load_encoder(layout.pin_encoder))
+    texts, vectors = pin_texts(pins, rendering), feature_matrix(pins, columns)
+    tokenizer = load_tokenizer(layout.pin_encoder, rendering.pin_max_tokens)
+    with tempfile.TemporaryDirectory(prefix="pintower-half-") as temporary:
+        ways: dict[str, Embed] = {}
+        for name, open_way in _ways(settings, build, layout.pin_encoder, Path(temporary)):
+            with told(emit, {"contender": name}):
+                budget.require()
+                ways[name] = open_way()
+        for tokens in BUDGETS[settings.device]:
+            begin = time.perf_counter()
+            batches = batches_of(texts, vectors, tokenizer, tokens)
+            facts = {
+                "batch_tokens": tokens,
+                "texts": len(texts),
+                "batches": len(batches),
+                "tokenizer_seconds": round(time.perf_counter() - begin, 3),
+            }
+            _rounds(ways, batches, facts, settings, budget, emit)
+
+
+def batches_of(
+    texts: Sequence[str],
+    vectors: NDArray[np.float32] | None,
+    tokenizer: Tokenizer,
+    budget: int,
+) -> list[Batch]:
+    """Return texts as batches of at most ``budget`` tokens, padding included, longest first."""
+    lengths = [len(encoding) for encoding in tokenizer.encode_batch_fast(list(texts))]
+    batches: list[Batch] = []
+    for rows in length_batches(lengths, budget):
+        extra = () if vectors is None else (vectors[rows],)
+        batches.append((*token_batch(tokenizer, [texts[row] for row in rows]), *extra))
+    return batches
+
+
+def _rounds(
+    ways: dict[str, Embed],
+    batches: Sequence[Batch],
+    facts: dict[str, Any],
+    settings: Settings,
+    budget: Budget,
+    emit: Emit,
+) -> None:
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    cosines: dict[str, float] = {}
+    reference: NDArray[np.float32] | None = None
+    for name, embed in ways.items():
+        with told(emit, {"contender": name, **facts}):
+            budget.require()
+            embeddings = embed(batches[: 4 if settings.quick else None])  # warms every shape up
+            reference = embeddings if reference is None else reference
+            cosines[name] = float((embeddings * reference).sum(axis=1).min())
+    for _ in range(1 if settings.quick else ROUNDS):
+        for name in list(cosines):
+            try:
+                begin = time.perf_counter()
+                ways[name](batches)
+                seconds[name].append(time.perf_counter() - begin)
+            except Exception as error:
+                del cosines[name]
+                emit({"contender": name, **facts, "reason": f"{type(error).__name__}: {error}"})
+    for name, cosine in cosines.items():
+        middle = float(np.median(seconds[name]))
+        alone = facts["texts"] / middle
+        both = facts["texts"] / (middle + facts["tokenizer_seconds"])
+        emit(
+            {
+                "contender": name,
+                **facts,
+                "seconds": round(middle, 3),
+                "texts_per_second": round(alone, 1),
+                "texts_per_second_with_tokenizer": round(both, 1),
+                "min_cosine": round(cosine, 6),
+            }
+        )
+
+
+def _ways(
+    settings: Settings, build: Path, encoder: Path, temporary: Path
+) -> Iterator[tuple[str, Callable[[], Embed]]]:
+    """Yield every way to embed by its name; the first is the reference."""
+    gpu = settings.device == "cuda"
+    yield "torch fp32", lambda: _in_torch(encoder, settings.device, torch.float32)
+    if gpu:
+        yield "torch fp16", lambda: _in_torch(encoder, settings.device, torch.float16)
+        yield "ONNX Runtime CUDA fp16", lambda: _in_onnx(build, temporary)
+    else:
+        yield "ONNX Runtime CPU fp32", lambda: _in_onnx(build, None)
+    yield "torch bf16", lambda: _in_torch(encoder, settings.device, torch.bfloat16)
+
+
+def _in_torch(folder: Path, device: str, dtype: torch.dtype) -> Embed:
+    module = load_module(folder, device, dtype)
+
+    def embed(batches: Sequence[Batch]) -> NDArray[np.float32]:
+        found = []
+        with torch.inference_mode():
+            for ids, mask, *vectors in batches:
+                inputs = [torch.from_numpy(part).to(device) for part in (ids, mask)]
+                inputs += [torch.from_numpy(part).to(device, dtype) for part in vectors]
+                found.append(module(*inputs)["EMBEDDING"])
+            # Copied once: the host is ahead of the device until here.
+            embeddings: NDArray[np.float32] = torch.cat(found).float().cpu().numpy()
+        return embeddings
+
+    return embed
+
+
+def _in_onnx(build: Path, temporary: Path | None) -> Embed:
+    """Return the exported pin encoder on the CPU or, put in fp16 in a temporary folder, on CUDA."""
+    built = Contract.load(build / "export" / "contract.json").graphs["pin_encoder"]
+    path = build / "export" / built.file
+    providers: list[tuple[str, dict[str, str]]] = [("CPUExecutionProvider", {})]
+    if temporary is not None:
+        half = temporary / built.file
+        write_half(path, half, built)
+        path, providers = half, [("CUDAExecutionProvider", {"use_tf32": "0"}), *providers]
+    session = open_session(path, providers)
+    names = [tensor.name for tensor in built.inputs]
+
+    def embed(batches: Sequence[Batch]) -> NDArray[np.float32]:
+        found = [
+            session.run(["EMBEDDING"], dict(zip(names, batch, strict=True)))[0] for batch in batches
+        ]
+        return np.concatenate(found)
+
+    return embed
