@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from pintower.errors import InputError, PintowerError, SetupError
+from pintower.serving import perf_analyzer
 from pintower.serving.environment import ServerEnvironment
 from pintower.serving.load_results import LoadResult, Timings, read_timings
 from pintower.serving.metrics import ModelMetrics
@@ -105,6 +106,53 @@ def test_a_request_without_an_answer_is_refused(tmp_path: Path) -> None:
 def test_seconds_span_from_the_first_sent_to_the_last_answered() -> None:
     timings = Timings(np.array([10**9, 2 * 10**9]), np.array([5 * 10**9, 3 * 10**9]))
     assert timings.seconds == 4.0
+
+
+class Halting:
+    """A load generator that never begins, or stops half-way, so many times."""
+
+    def __init__(self, folder: Path, halts: int) -> None:
+        self.counter = folder / "starts"
+        self.program = folder / "perf_analyzer"
+        profile = {"experiments": [{"requests": [{"timestamp": 1, "response_timestamps": [2]}]}]}
+        (folder / "answer.json").write_text(json.dumps(profile))
+        self.program.write_text(
+            f"#!/bin/sh\necho >> {self.counter}\n"
+            f"[ $(wc -l < {self.counter}) -gt {halts} ] || exec sleep 60\n"
+            f"cp {folder / 'answer.json'} {folder / 'profile.json'}\n"
+        )
+        self.program.chmod(0o755)
+
+
+@pytest.mark.parametrize(("halts", "ends"), [(2, True), (3, False)])
+def test_a_pass_that_never_begins_is_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, halts: int, ends: bool
+) -> None:
+    monkeypatch.setattr(perf_analyzer, "_STALL_SECONDS", 0.2)
+    program = Halting(tmp_path, halts).program
+    here = tmp_path
+    environment = ServerEnvironment(here, here, here, "", here, here, program, "")
+    arguments = (environment, "", Load("m", 1), 1, tmp_path, 30.0, lambda: 0)
+    if ends:
+        assert len(perf_analyzer._one_pass(*arguments).sent) == 1
+    else:
+        with pytest.raises(PintowerError, match="came to a halt"):
+            perf_analyzer._one_pass(*arguments)
+
+
+def test_a_pass_that_stops_half_way_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(perf_analyzer, "_STALL_SECONDS", 0.2)
+    program = Halting(tmp_path, 1).program
+    here = tmp_path
+    environment = ServerEnvironment(here, here, here, "", here, here, program, "")
+    counters = iter([0, 7, 7])
+    with pytest.raises(PintowerError, match="came to a halt"):
+        perf_analyzer._one_pass(
+            environment, "", Load("m", 1), 1, tmp_path, 30.0, lambda: next(counters)
+        )
+    assert len((tmp_path / "starts").read_text().splitlines()) == 1
 
 
 @pytest.mark.triton

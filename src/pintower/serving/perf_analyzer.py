@@ -5,6 +5,9 @@ to 100 % and the figure means nothing. Here a pass sends exactly as many request
 (no row twice, none left out; its export is checked), any warm-up is a pass of its own with rows of
 its own, and hits are read from the server's counters before and after.
 
+perf_analyzer sometimes never begins: a wake-up of its threads is lost, and it waits for ever.
+A pass that the server has seen nothing of is started again; one that stops half-way is an error.
+
 In an open loop requests are due at given times, whatever the server does. perf_analyzer counts a
 request's time from when it is sent, which is late when the client is; here it counts from when it
 was due.
@@ -15,7 +18,8 @@ import json
 import logging
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +50,9 @@ ROWS = "rows.json"
 INTERVALS = "intervals.txt"
 EMBEDDINGS = "v1/embeddings"
 PROFILE = "profile.json"
+_ATTEMPTS = 3
+_STALL_SECONDS = 15.0
+"""A pass of which the server sees nothing for so long has come to a halt."""
 
 # The inputs of one request, by name; without the batch dimension where the model batches.
 Row = Mapping[str, npt.NDArray[Any]]
@@ -188,14 +195,18 @@ def run_load(
         PintowerError: if perf_analyzer fails or does not answer every row once.
     """
     load = Load(model, concurrency, tuple(intervals_us))
+
+    def seen() -> object:
+        return scrape_metrics(addresses.metrics_url)
+
     with _folder(folder) as place:
         if warmup:
             write_rows(place / ROWS, warmup)
             before_it = Load(model, min(max(1, concurrency), len(warmup)))
-            _one_pass(environment, addresses.grpc_url, before_it, len(warmup), place, timeout)
+            _one_pass(environment, addresses.grpc_url, before_it, len(warmup), place, timeout, seen)
         write_rows(place / ROWS, rows)
         before = scrape_metrics(addresses.metrics_url)
-        timings = _one_pass(environment, addresses.grpc_url, load, len(rows), place, timeout)
+        timings = _one_pass(environment, addresses.grpc_url, load, len(rows), place, timeout, seen)
         after = scrape_metrics(addresses.metrics_url)
     server = subtract_metrics(after, before)
     return LoadResult(model, concurrency, load.request_rate, timings, server)
@@ -242,6 +253,21 @@ def _folder(given: Path | None) -> Iterator[Path]:
         yield Path(name)
 
 
+class _HaltedError(PintowerError):
+    """perf_analyzer has come to a halt.
+
+    Attributes:
+        sent_nothing: the server saw nothing of the pass.
+    """
+
+    def __init__(self, sent_nothing: bool) -> None:
+        super().__init__(
+            f"perf_analyzer came to a halt: the server saw nothing for {_STALL_SECONDS:g} s. "
+            "Measure again."
+        )
+        self.sent_nothing = sent_nothing
+
+
 def _one_pass(
     environment: ServerEnvironment,
     url: str,
@@ -249,14 +275,22 @@ def _one_pass(
     requests: int,
     folder: Path,
     timeout: float,
+    seen: Callable[[], object] | None = None,
 ) -> Timings:
-    """Send the rows that lie in the folder."""
+    """Send the rows that lie in the folder; ``seen`` gives the server's counters."""
     command = perf_command(environment, load, url, folder, requests)
     if load.intervals_us:
         lines = "".join(f"{interval}\n" for interval in load.intervals_us)
         (folder / INTERVALS).write_text(lines, "ascii")
-    (folder / PROFILE).unlink(missing_ok=True)
-    _run(command, environment.perf_variables(), folder, timeout)
+    for attempt in range(1, _ATTEMPTS + 1):
+        (folder / PROFILE).unlink(missing_ok=True)
+        try:
+            _run(command, environment.perf_variables(), folder, timeout, seen)
+            break
+        except _HaltedError as halted:
+            if not halted.sent_nothing or attempt == _ATTEMPTS:
+                raise
+            logger.warning("perf_analyzer did not begin; starting it again")
     timings = read_timings(folder / PROFILE)
     if len(timings.sent) != requests:
         raise PintowerError(
@@ -267,28 +301,46 @@ def _one_pass(
 
 
 def _run(
-    command: Sequence[str], variables: Mapping[str, str], folder: Path, timeout: float
+    command: Sequence[str],
+    variables: Mapping[str, str],
+    folder: Path,
+    timeout: float,
+    seen: Callable[[], object] | None,
 ) -> None:
     logger.debug("Running %s", " ".join(command))
-    try:
-        done = subprocess.run(
-            command,
-            cwd=folder,
-            env=dict(variables),
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise PintowerError(
-            f"perf_analyzer did not finish within {timeout:g} s; send fewer rows."
-        ) from None
-    if done.returncode != 0:
-        lines = [line for line in (done.stderr + "\n" + done.stdout).splitlines() if line.strip()]
+    first = last = None if seen is None else seen()
+    deadline = time.monotonic() + timeout
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        env=dict(variables),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            while True:
+                left = deadline - time.monotonic()
+                try:
+                    wait = left if seen is None else min(left, _STALL_SECONDS)
+                    stdout, stderr = process.communicate(timeout=max(wait, 0.0))
+                    break
+                except subprocess.TimeoutExpired:
+                    if deadline <= time.monotonic():
+                        raise PintowerError(
+                            f"perf_analyzer did not finish within {timeout:g} s; send fewer rows."
+                        ) from None
+                    before, last = last, None if seen is None else seen()
+                    if seen is not None and last == before:
+                        raise _HaltedError(sent_nothing=last == first) from None
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode != 0:
+        lines = [line for line in (stderr + "\n" + stdout).splitlines() if line.strip()]
         said = [line for line in lines if line.lower().startswith(("error", "failed"))]
         raise PintowerError(
-            f"perf_analyzer ended with exit code {done.returncode}:\n  "
+            f"perf_analyzer ended with exit code {process.returncode}:\n  "
             + "\n  ".join((said or lines)[:5])
         )
 
