@@ -82,7 +82,7 @@ def collect(workdir: Path) -> None:
 
 def device_name(device: Mapping[str, Any]) -> str:
     """Return a device as a part of a file's name."""
-    words = f"{device['processor']} {device['cores']} cores"
+    words = f"{device['processor']} {device.get('instructions') or ''} {device['cores']} cores"
     return re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_")
 
 

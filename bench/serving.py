@@ -82,12 +82,7 @@ def run(given: argparse.Namespace) -> None:
     peers = dict(named_folder(item) for item in given.peers_env)
     loads = Loads(workdir)
     wanted = {name for one in scenarios for name in one.systems if name in (given.systems or NAMES)}
-    roofline = measure_roofline(
-        workdir / "models",
-        workdir / "export" / "text.json",
-        workdir / "export" / "tokenizer.json",
-        logged_queries(workdir / "data"),
-    )
+    roofline = measure_roofline(workdir / "models", logged_queries(workdir / "data"))
     partial = given.out / f".{given.name}.partial.json"
     with Systems(workdir, environment, peers) as systems:
         ready, left_out = prepare(systems, wanted)

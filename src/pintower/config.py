@@ -89,7 +89,7 @@ class TeacherConfig(_Section):
         learning_rate: peak of the linear schedule.
         warmup_share: share of the steps spent warming up.
         seed: for initialization and order.
-        bf16: train and score under bfloat16 autocast.
+        bf16: train and score under bfloat16 autocast, where the device has it.
     """
 
     encoder: str = "all-MiniLM-L6-v2"
@@ -152,7 +152,7 @@ class StudentConfig(_Section):
         warmup_share: share of the steps spent warming up.
         human_share: weight of the human levels' loss beside the soft labels'.
         seed: for initialization and order.
-        bf16: train under bfloat16 autocast.
+        bf16: train under bfloat16 autocast, where the device has it.
     """
 
     method: Literal["distil", "encoder"] = "distil"

@@ -205,6 +205,13 @@ def test_results_of_different_devices_are_refused() -> None:
         compared(bench_result(1), other)
 
 
+def test_results_of_processors_with_other_instructions_are_refused() -> None:
+    wider = {**DEVICE, "instructions": "avx512_vnni"}
+    narrower = {**DEVICE, "instructions": "avx2"}
+    with pytest.raises(InputError, match=r"\(avx512_vnni\).*\(avx2\)"):
+        compared({**bench_result(1), "device": wider}, {**bench_result(2), "device": narrower})
+
+
 def test_the_memory_of_a_machine_may_differ() -> None:
     compared(bench_result(1), {**bench_result(2), "device": {**DEVICE, "memory_gib": 23.4}})
 

@@ -28,6 +28,29 @@ INFO: dict[str, dict[str, Any]] = {
     "repository": {"release": 1, "pins": 40, "gates": 16},
     "bench": {"log_p50_ms": 3.1},
 }
+ROOFLINE: dict[str, Any] = {
+    "onnxruntime": "1.32.0",
+    "bounds": [
+        {
+            "graph": "query_encoder", "rows": 16, "arithmetic_ms": 0.3, "reading_ms": 0.2,
+            "measured_ms": 0.6, "over_roofline": 2.0,
+        },
+        {
+            "graph": "scorer", "rows": 100, "arithmetic_ms": 0.05, "reading_ms": 0.01,
+            "measured_ms": 0.08, "over_roofline": 1.6,
+        },
+    ],
+    "ceilings": {
+        "query_encoder": {"int8_gops": 970.4, "float_gops": 110.0, "read_gbs": 41.2},
+        "scorer": {"int8_gops": 970.4, "float_gops": 110.0, "read_gbs": 60.0},
+    },
+    "work": {
+        "query_encoder": {
+            "int8_operations": 21_000_000, "float_operations": 0, "weight_bytes": 10_600_000,
+        },
+        "scorer": {"int8_operations": 0, "float_operations": 60_000, "weight_bytes": 130_000},
+    },
+}  # fmt: skip
 
 
 def judged(*, levels: tuple[int, ...] = (1, 2, 3, 4, 5), teacher: bool = True) -> pl.DataFrame:

@@ -12,7 +12,16 @@ from pintower.errors import InputError
 from pintower.gates import gate, write_gates
 from pintower.report import run
 from pintower.report.page import render
-from tests.report.conftest import DATASET, TITLES, judged, measured, write_run
+from tests.report.conftest import (
+    DATASET,
+    ROOFLINE,
+    TITLES,
+    bench_results,
+    bench_row,
+    judged,
+    measured,
+    write_run,
+)
 
 _EMPTY = {"meta", "br", "hr", "img", "link", "input"}
 
@@ -50,6 +59,17 @@ def written(inputs: dict[str, Path], folder: Path, examples: int = 8) -> str:
     page = (folder / "report.html").read_text("utf-8")
     assert info == {"kilobytes": round(len(page.encode()) / 1000)}
     return page
+
+
+def test_the_page_holds_the_graphs_to_the_machine(
+    finished: dict[str, Path], tmp_path: Path
+) -> None:
+    results = {**bench_results(bench_row()), "roofline": ROOFLINE}
+    write_json(finished["bench"] / "results.json", results)
+    page = written(finished, tmp_path / "report")
+    outline(page)
+    for words in ("Against the machine's ceilings", "970 GOP/s in int8", "16 tokens"):
+        assert words in page
 
 
 def test_the_page_says_what_the_run_came_to(finished: dict[str, Path], tmp_path: Path) -> None:

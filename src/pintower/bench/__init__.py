@@ -23,6 +23,7 @@ from pintower.bench.load import (
     with_vectors,
 )
 from pintower.bench.machine import commit, device, versions
+from pintower.bench.roofline import measure_roofline
 from pintower.config import BenchConfig
 from pintower.contracts import Contract
 from pintower.progress import track
@@ -65,7 +66,7 @@ def run(config: BenchConfig, inputs: Mapping[str, Path], folder: Path) -> dict[s
     """
     environment = ensure_environment()
     release = read_json(inputs["repository"] / "release.json")
-    cached = Contract.load(inputs["repository"] / "contract.json").target.cached_model
+    target = Contract.load(inputs["repository"] / "contract.json").target
     sizes, places = (config.requests, config.candidates), (inputs["data"], inputs["repository"])
     folders = (inputs["data"], inputs["pins"])
     plan: list[tuple[Load, Load, int]] = []
@@ -77,8 +78,10 @@ def run(config: BenchConfig, inputs: Mapping[str, Path], folder: Path) -> dict[s
     rows = []
     for load, warmup, concurrency in track(plan, "Measuring latency", unit="measurements"):
         result = _send(environment, inputs["repository"], load, warmup, concurrency)
-        rows.append(_row(load, result, cached))
-    cache = plan_cache(logged_queries(inputs["data"]), inputs["repository"])
+        rows.append(_row(load, result, target.cached_model))
+    queries = logged_queries(inputs["data"])
+    cache = plan_cache(queries, inputs["repository"])
+    on_cpu = target.device == "cpu"
     results = {
         "name": "serving",
         "command": "pintower bench",
@@ -92,6 +95,7 @@ def run(config: BenchConfig, inputs: Mapping[str, Path], folder: Path) -> dict[s
         "candidates": config.candidates,
         "rows": rows,
         "cache": asdict(cache),
+        "roofline": measure_roofline(inputs["repository"], queries) if on_cpu else None,
         "headline": _headline(rows),
     }
     write_json(folder / "results.json", results)

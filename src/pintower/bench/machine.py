@@ -6,13 +6,20 @@ import platform
 import subprocess
 from pathlib import Path
 
+from pintower.serving.machine import cpu_flags
+
 __all__ = ["commit", "device", "versions"]
 
 _PACKAGES = ("pintower", "numpy", "onnxruntime", "onnxruntime-gpu", "tokenizers", "tritonclient")
 
+_INSTRUCTIONS = (
+    "amx_int8", "avx512_vnni", "avx_vnni", "avx512f", "avx2", "avx", "i8mm", "asimddp", "asimd",
+)  # fmt: skip
+"""The instructions that decide on the speed of products, the fastest first."""
+
 
 def device() -> dict[str, object]:
-    """Return processor, cores and memory."""
+    """Return processor, its instructions for products, cores and memory."""
     model = platform.processor() or platform.machine()
     for line in _lines(Path("/proc/cpuinfo")):
         if line.startswith("model name"):
@@ -21,6 +28,7 @@ def device() -> dict[str, object]:
     pages, size = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
     return {
         "processor": model,
+        "instructions": next((name for name in _INSTRUCTIONS if name in cpu_flags()), None),
         "cores": len(os.sched_getaffinity(0)),
         "memory_gib": round(pages * size / 2**30, 1),
         "accelerator": None,

@@ -60,11 +60,16 @@ class Row(BaseModel):
 
 class _Device(BaseModel):
     processor: str
+    instructions: str | None = None
     cores: int
     accelerator: str | dict[str, object] | None = None
 
     def __str__(self) -> str:
-        return f"{self.processor}, {self.cores} cores, accelerator {self.accelerator or 'none'}"
+        instructions = f" ({self.instructions})" if self.instructions else ""
+        return (
+            f"{self.processor}{instructions}, {self.cores} cores, "
+            f"accelerator {self.accelerator or 'none'}"
+        )
 
 
 class Result(BaseModel):

@@ -88,22 +88,24 @@ class Bound:
     over_roofline: float
 
 
-def measure_roofline(
-    repository: Path, rendering: Path, tokenizer: Path, queries: Sequence[str]
-) -> dict[str, Any]:
+def measure_roofline(repository: Path, queries: Sequence[str]) -> dict[str, Any]:
     """Return ceilings, work and bounds of a release's served graphs, as JSON.
 
     Args:
         repository: a built one, for the CPU.
-        rendering: ``text.json`` of the student.
-        tokenizer: the query encoder's.
         queries: real ones; they are strung together to the wanted length.
     """
     contract = Contract.load(repository / "contract.json")
+    (rendering,) = repository.glob("tokenizer/*/text.json")
     rules = Rendering.load(rendering)
-    text = open_tokenizer(tokenizer, rules.query_max_tokens)
+    text = open_tokenizer(rendering.with_name("tokenizer.json"), rules.query_max_tokens)
     words = " ".join(render_query(query, rules) for query in queries[:200])
-    told: dict[str, Any] = {"bounds": [], "ceilings": {}, "work": {}}
+    told: dict[str, Any] = {
+        "onnxruntime": ort.__version__,
+        "bounds": [],
+        "ceilings": {},
+        "work": {},
+    }
     with threadpool_limits(1):
         for name, feeds in (
             ("query_encoder", _queries(contract, text, words)),
@@ -167,7 +169,7 @@ def _queries(contract: Contract, tokenizer: Any, words: str) -> dict[int, list[N
             *([np.zeros((1, extra), np.float32)] if extra else []),
         ]
         for length in LENGTHS
-        if length < width
+        if length <= len(ids)
     }
 
 

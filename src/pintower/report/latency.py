@@ -6,6 +6,7 @@ from typing import Any
 
 from pintower.report.names import scenario_name
 from pintower.report.numbers import milliseconds, number, percent
+from pintower.report.roofline import Roofline, describe_roofline
 from pintower.report.scale import Scale, scale_over
 from pintower.report.steps import Span, spans
 
@@ -49,6 +50,7 @@ class Latency:
         failures: requests that were answered with an error.
         cache: what the cache did, in sentences.
         cache_figure: hit rate against size, an ``<svg>`` element; empty where nothing repeats.
+        roofline: the graphs against the machine's ceilings; None where it was not measured.
         method: how it was measured.
     """
 
@@ -60,6 +62,7 @@ class Latency:
     failures: int
     cache: Sequence[str]
     cache_figure: str
+    roofline: Roofline | None
     method: str
 
 
@@ -92,6 +95,7 @@ def describe_latency(bench: Mapping[str, Any], cache_figure: str = "") -> Latenc
         failures=sum(row["failures"] for row in rows),
         cache=[*cache_story(rows), *([_planned(plan)] if repeats else [])],
         cache_figure=cache_figure if repeats else "",
+        roofline=describe_roofline(bench.get("roofline")),
         method=bench["method"],
     )
 

@@ -78,11 +78,12 @@ def _release_facts(release: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _device_facts(bench: Mapping[str, Any]) -> list[tuple[str, str]]:
     device = bench["device"]
-    parts = [device["processor"], f"{device['cores']} cores", f"{device['memory_gib']} GiB"]
+    parts = [device["processor"], device.get("instructions") or ""]
+    parts += [f"{device['cores']} cores", f"{device['memory_gib']} GiB"]
     accelerator = device.get("accelerator")
     versions = ", ".join(f"{name} {version}" for name, version in bench["versions"].items())
     facts = [
-        ("Device", ", ".join([*parts, accelerator or "no accelerator"])),
+        ("Device", ", ".join(filter(None, [*parts, accelerator or "no accelerator"]))),
         ("Backend", bench["backend"]),
         ("Versions", versions),
     ]
