@@ -20,12 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from bench.collect import RESULTS, device_name
+from bench.served.headline import throughput_within
 from pintower.artifacts import write_json
 from pintower.bench.machine import commit, device, versions
 
 from . import encoder, pins, served
 from .section import Row, Section, Settings, followed, read_rows
-from .served import throughput_within
 
 __all__ = ["context", "headline", "main"]
 
@@ -122,7 +122,7 @@ def headline(rows: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
             figures[f"{_key(name)}_p50_ms"] = one["p50_ms"]
             figures[f"{_key(name)}_p99_ms"] = one["p99_ms"]
         for limit in LIMITS_MS:
-            found = throughput_within(points, limit)
+            found = throughput_within(points, limit) or None
             figures[f"{_key(name)}_per_second_p99_below_{limit}_ms"] = found
     rates = [row for row in measured if "texts_per_second" in row]
     for row in sorted(rates, key=lambda row: row["texts_per_second"]):

@@ -1,11 +1,9 @@
 """The ensembles on the genuine tritonserver, in a closed loop by the genuine perf_analyzer."""
 
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -19,7 +17,7 @@ from pintower.bench.load import (
     with_vectors,
 )
 from pintower.contracts import Contract
-from pintower.errors import InputError, PintowerError
+from pintower.errors import InputError
 from pintower.serving.addresses import Addresses, free_addresses
 from pintower.serving.environment import ServerEnvironment, ensure_environment
 from pintower.serving.layout import read_layout
@@ -30,7 +28,7 @@ from pintower.serving.server import TritonServer
 
 from .section import Budget, Emit, Row, Settings, told
 
-__all__ = ["measure", "throughput_within"]
+__all__ = ["measure"]
 
 TARGETS = {
     "cuda": ("gpu-fp16", "gpu-fp32", "gpu-tensorrt-fp16"),
@@ -43,7 +41,6 @@ SMALL_CACHE = 2**16
 """Bytes of a cache that holds fewer queries than a pass sends: sent again, each is new again."""
 CACHE = 2**28
 STARTUP_SECONDS = {"cuda": 120.0, "tensorrt": 300.0, None: 120.0}
-PASS_SECONDS = 25.0
 STEPS = ("tokenizer", "query_encoder", "pin_features", "scorer")
 
 
@@ -123,12 +120,6 @@ def open_bench(build: Path, environment: ServerEnvironment) -> Bench:
     )
 
 
-def throughput_within(points: Sequence[Mapping[str, Any]], limit_ms: float) -> float | None:
-    """Return the most requests a second at which p99 is below a limit; None if it never is."""
-    held = [p["throughput"] for p in points if p.get("p99_ms", limit_ms) < limit_ms]
-    return max(held, default=None)
-
-
 def _unique(
     bench: Bench, load: Load, warmup: Load, steps: Sequence[int], budget: Budget, emit: Emit
 ) -> None:
@@ -143,7 +134,7 @@ def _unique(
                 with told(emit, {**row, "concurrency": step}):
                     budget.require()
                     rows = as_inputs(load)
-                    found = _again(partial(_send, bench, addresses, model, rows, before, step))
+                    found = _send(bench, addresses, model, rows, before, step)
                     emit({**row, **_figures(bench, found)})
                 before = []
 
@@ -156,7 +147,7 @@ def _replay(
     for step in steps:
         with told(emit, {**row, "concurrency": step}):
             budget.require()
-            found = _again(partial(_replayed, bench, load, warmup, step))
+            found = _replayed(bench, load, warmup, step)
             emit({**row, "repeat_share": round(load.repeat_share, 4), **_figures(bench, found)})
 
 
@@ -164,17 +155,6 @@ def _replayed(bench: Bench, load: Load, warmup: Load, step: int) -> LoadResult:
     addresses = free_addresses()
     with _server(bench, addresses, CACHE):
         return _send(bench, addresses, "relevance", as_rows(load), as_rows(warmup), step)
-
-
-def _again(sending: Callable[[], LoadResult]) -> LoadResult:
-    """Send once more where perf_analyzer failed: now and then it waits for ever at its start."""
-    try:
-        return sending()
-    except PintowerError as error:
-        if type(error) is not PintowerError:  # a server, an input: the same the second time
-            raise
-        sys.stderr.write(f"{error} Sent again.\n")
-        return sending()
 
 
 def _server(bench: Bench, addresses: Addresses, cache_bytes: int) -> TritonServer:
@@ -196,7 +176,7 @@ def _send(
     concurrency: int,
 ) -> LoadResult:
     """Send rows once; the warm-up goes with most in flight, so that merged batches come up."""
-    send = partial(run_load, bench.environment, addresses, model, timeout=PASS_SECONDS)
+    send = partial(run_load, bench.environment, addresses, model)
     if warmup:
         send(warmup, concurrency=min(max(CONCURRENCY), len(warmup)))
     return send(rows, concurrency=concurrency)

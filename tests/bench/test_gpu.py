@@ -14,7 +14,6 @@ from bench.gpu.measure import context, headline
 from bench.gpu.pins import batches_of
 from bench.gpu.runtimes import at_length
 from bench.gpu.section import Budget, Emit, Row, Settings, followed, read_rows, told
-from bench.gpu.served import throughput_within
 
 TOKENIZER = Path(__file__).parent.parent / "fixtures" / "tokenizer" / "tokenizer.json"
 ROW = {"target": "gpu-fp16", "model": "relevance", "load": "unique"}
@@ -33,17 +32,6 @@ def fails_midway(settings: Settings, emit: Emit) -> None:
 def dies(settings: Settings, emit: Emit) -> None:
     emit({"found": settings.device})
     os._exit(11)
-
-
-def test_throughput_is_the_best_point_within_the_limit() -> None:
-    points = [point(1, 500, 2.0), point(4, 1_200, 4.9), point(8, 1_500, 5.0), point(64, 900, 70)]
-    assert throughput_within(points, 5) == 1_200
-    assert throughput_within(points, 10) == 1_500
-
-
-def test_no_point_within_the_limit_gives_no_throughput() -> None:
-    failed = {**ROW, "concurrency": 1, "reason": "no GPU"}
-    assert throughput_within([point(1, 500, 9.0), failed], 5) is None
 
 
 def test_a_failure_becomes_a_row_and_what_follows_goes_on() -> None:
