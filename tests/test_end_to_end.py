@@ -56,6 +56,7 @@ requests = 20
 candidates = 10
 concurrency = [1]
 warmup = 5
+rounds = 3
 """
 
 
@@ -102,6 +103,18 @@ def test_a_second_run_does_nothing_and_says_so(place: Path) -> None:
     done = pintower("run", "mine.toml", cwd=place)
     assert done.returncode == 0
     assert "Nothing to do" in done.stdout
+
+
+def test_what_a_bench_of_three_rounds_measured_can_be_compared(place: Path) -> None:
+    results = "artifacts/mine/bench/results.json"
+    rows = json.loads((place / results).read_text())["rows"]
+    assert [len(row["rounds"]) for row in rows] == [3, 3]
+    assert [row["requests"] for row in rows] == [3 * 5, 3 * 5]  # of five queries in all
+    done = pintower("bench", "compare", results, results, "--json", cwd=place)
+    assert done.returncode == 0, done.stderr
+    compared = json.loads(done.stdout)["changes"]
+    assert len(compared) == 4
+    assert all(change["verdict"] == "noise" for change in compared)
 
 
 def test_a_query_without_a_server_says_how_to_start_one(place: Path) -> None:

@@ -1,9 +1,10 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from pintower.snapshot import Snapshot, write_snapshot
+from pintower.snapshot import PinIds, Snapshot, write_snapshot
 from pintower.text.forward_index import build_forward_index
 from pintower.text.match_features import fit_statistics
 
@@ -46,6 +47,18 @@ def test_an_unknown_id_gives_nan_rows_and_disturbs_no_other(
     np.testing.assert_array_equal(embeddings[1], [2, 3])
     alone, _ = snapshot.features("pin", [unknown])
     assert np.isnan(alone).all()
+
+
+@pytest.mark.parametrize("as_array", [np.array, lambda ids: np.array(ids, dtype=object)])
+def test_ids_in_an_array_are_looked_up_like_a_list(
+    snapshot: Snapshot, as_array: Callable[[list[bytes]], PinIds]
+) -> None:
+    for ids in ([b"bb", b"xx"], [b"a", b"b"], [b"bbb", b"aaa"], ["é".encode(), b"bb"]):
+        rows, known = snapshot.look_up(as_array(ids))
+        assert known.tolist() == snapshot.look_up(ids)[1].tolist()
+        assert [bytes(snapshot.ids[row]) for row in rows[known]] == [
+            one for one, there in zip(ids, known, strict=True) if there
+        ]
 
 
 def test_no_ids_give_no_rows(snapshot: Snapshot) -> None:

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import psutil
 
+from pintower.bench.yardstick import yardstick
 from pintower.errors import PintowerError
 from pintower.progress import track
-from pintower.serving.load_results import LoadResult
+from pintower.serving.load_results import LoadResult, one_after_another
 
 from .loads import WARM_UP, Loads, Pass
 from .scenarios import Scenario
 from .systems import Running, System
-from .yardstick import yardstick
 
 __all__ = ["measure"]
 
@@ -114,18 +114,16 @@ def _row(found: Mapping[str, Any]) -> dict[str, Any]:
     if not results:
         return {**row, "failed": found["failed"]}
     latencies = [result.timings.latencies_ms for result in results]
-    together = np.concatenate(latencies)
-    answered = sum(result.counters(system.cached_model).success for result in results)
-    hits = sum(result.counters(system.cached_model).cache_hits for result in results)
+    together = one_after_another(results)
     row |= {
-        "requests": len(together),
-        "throughput": round(len(together) / sum(result.timings.seconds for result in results), 2),
-        **_percentiles(together),
+        "requests": together.requests,
+        "throughput": round(together.throughput, 2),
+        **_percentiles(together.timings.latencies_ms),
         **{f"{key}_interval": value for key, value in _intervals(latencies).items()},
-        "cache_hit_rate": round(hits / answered, 4) if answered else 0.0,
+        "cache_hit_rate": round(together.hit_rate(system.cached_model), 4),
         "cpu_ms_a_request": _mean(found["rounds"], "cpu_ms_a_request"),
         "memory_mib": _mean(found["rounds"], "memory_mib"),
-        "steps": {step: _step(results, step) for step in system.steps},
+        "steps": {step: _step(together, step) for step in system.steps},
         "rounds": found["rounds"],
     }
     return row
@@ -152,14 +150,14 @@ def _intervals(rounds: Sequence[np.ndarray]) -> dict[str, list[float]]:
     }
 
 
-def _step(results: Sequence[LoadResult], step: str) -> dict[str, float]:
+def _step(result: LoadResult, step: str) -> dict[str, float]:
     """Return microseconds of a step, for each request that it answered; cache hits count."""
-    counters = [result.counters(step) for result in results]
-    answered = max(1, sum(item.success for item in counters))
+    counters = result.counters(step)
+    answered = max(1, counters.success)
     return {
-        "request_us": round(sum(item.request_us for item in counters) / answered, 1),
-        "queue_us": round(sum(item.queue_us for item in counters) / answered, 1),
-        "infer_us": round(sum(item.compute_infer_us for item in counters) / answered, 1),
+        "request_us": round(counters.request_us / answered, 1),
+        "queue_us": round(counters.queue_us / answered, 1),
+        "infer_us": round(counters.compute_infer_us / answered, 1),
     }
 
 

@@ -281,12 +281,14 @@ class BenchConfig(_Section):
         candidates: pins a request carries.
         concurrency: requests in flight, one measurement each.
         warmup: requests before the first measurement, none of them measured again.
+        rounds: how often all is measured; from three on two results can be compared.
     """
 
     requests: Positive = 2_000
     candidates: Positive = 100
     concurrency: tuple[Positive, ...] = (1, 4)
     warmup: Positive = 100
+    rounds: Positive = 1
 
 
 class ReportConfig(_Section):

@@ -23,7 +23,10 @@ from numpy.typing import NDArray
 from .text.forward_index import ForwardIndex
 from .text.match_features import FEATURES, MatchStatistics, match_features
 
-__all__ = ["Snapshot", "write_snapshot"]
+__all__ = ["PinIds", "Snapshot", "write_snapshot"]
+
+PinIds = Sequence[bytes] | NDArray[np.bytes_] | NDArray[np.object_]
+"""Ids as bytes; an array of dtype S holds none that ends with a NUL."""
 
 
 @dataclass(frozen=True)
@@ -65,34 +68,29 @@ class Snapshot:
             raise ValueError(f"{folder}: ids, embeddings and terms disagree on the number of pins")
         return snapshot
 
-    def look_up(self, pin_ids: Sequence[bytes]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    def look_up(self, pin_ids: PinIds) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """Return each id's row and whether it is known.
 
         Args:
             pin_ids: N ids of any bytes and length.
 
         Returns:
-            INT64 [N], 0 for an unknown id, and BOOL [N].
+            INT64 [N], any row for an unknown id, and BOOL [N].
         """
         if not len(pin_ids) or not len(self.ids):
             return np.zeros(len(pin_ids), np.int64), np.zeros(len(pin_ids), bool)
-        limit = self.ids.dtype.itemsize + 1  # a longer id is unknown and must not widen the array
-        if b"\0" in b"".join(pin_ids) or max(map(len, pin_ids)) > limit:
-            nobody = b"\xff" * limit  # numpy drops trailing NULs, so one must not get there
-            pin_ids = [nobody if b"\0" in pin_id else pin_id[:limit] for pin_id in pin_ids]
-        wanted = np.asarray(pin_ids, dtype=np.bytes_)
-        rows = np.minimum(np.searchsorted(self.ids, wanted), len(self.ids) - 1)
-        known = np.asarray(self.ids[rows]) == wanted
-        return np.where(known, rows, 0), known
+        wanted, possible = _as_ids(pin_ids, self.ids.dtype)
+        rows = np.minimum(self.ids.searchsorted(wanted), len(self.ids) - 1)
+        return rows, (self.ids.take(rows) == wanted) & possible
 
     def features(
-        self, query: str, pin_ids: Sequence[bytes]
+        self, query: str, pin_ids: PinIds
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return what the scorer needs of some pins.
 
         Args:
             query: the query's text; any string.
-            pin_ids: ids as bytes, known or not, N of them.
+            pin_ids: known or not, N of them.
 
         Returns:
             Embeddings FP32 [N, D] and match features FP32 [N, F]. The rows of an unknown id are
@@ -105,12 +103,30 @@ class Snapshot:
                 np.full((len(rows), width), np.nan, np.float32),
                 np.full((len(rows), len(FEATURES)), np.nan, np.float32),
             )
-        embeddings = np.asarray(self.embeddings[rows])
+        embeddings = self.embeddings.take(rows, axis=0)
         matches = match_features(query, self.index, rows, self.statistics)
         if not known.all():
             embeddings[~known] = np.nan
             matches[~known] = np.nan
         return embeddings, matches
+
+
+def _as_ids(
+    pin_ids: PinIds, dtype: np.dtype[np.bytes_]
+) -> tuple[NDArray[np.bytes_], NDArray[np.bool_] | bool]:
+    """Return ids in the snapshot's dtype, and which of them can be in it.
+
+    In another width numpy's binary search would copy all the snapshot's ids; a longer id, and one
+    with the NUL at its end that numpy drops, are unknown.
+    """
+    if isinstance(pin_ids, np.ndarray):
+        if pin_ids.dtype.kind == "S":
+            return pin_ids.astype(dtype, copy=False), pin_ids.dtype.itemsize <= dtype.itemsize
+        pin_ids = pin_ids.tolist()
+    if max(map(len, pin_ids)) <= dtype.itemsize and b"\0" not in b"".join(pin_ids):
+        return np.array(pin_ids, dtype), True
+    fits = [len(pin_id) <= dtype.itemsize and pin_id[-1:] != b"\0" for pin_id in pin_ids]
+    return np.array(pin_ids, dtype), np.array(fits)
 
 
 def write_snapshot(

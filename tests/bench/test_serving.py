@@ -9,7 +9,7 @@ import pytest
 from bench.served.headline import best_p99, headline, throughput_within
 from bench.served.loads import WARM_UP, Loads
 from bench.served.scenarios import FOLDER, Scenario, load_scenarios
-from bench.served.yardstick import yardstick
+from pintower.bench.yardstick import yardstick
 from pintower.data.candidates import CandidateIndex
 from pintower.data.tables import QUERY_LOG
 from pintower.errors import InputError

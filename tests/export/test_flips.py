@@ -21,3 +21,10 @@ def test_only_the_first_ranks_count() -> None:
 
 def test_tied_pair_is_in_no_order_to_flip() -> None:
     assert count_flips(scores(2, 2, 1), scores(1, 2, 3), 8) == (2, 2)
+
+
+def test_scores_that_rounding_could_exchange_are_tied() -> None:
+    close = np.float32(0.5)
+    above = np.nextafter(close, np.float32(1))
+    assert count_flips(scores(0.9, above, close), scores(0.9, close, above), 8) == (0, 2)
+    assert count_flips(scores(0.9, 0.5001, 0.5), scores(0.9, 0.5, 0.5001), 8) == (1, 3)

@@ -7,7 +7,7 @@ import pytest
 from pintower.errors import InputError, PintowerError, SetupError
 from pintower.serving import perf_analyzer
 from pintower.serving.environment import ServerEnvironment
-from pintower.serving.load_results import LoadResult, Timings, read_timings
+from pintower.serving.load_results import LoadResult, Timings, one_after_another, read_timings
 from pintower.serving.metrics import ModelMetrics
 from pintower.serving.perf_analyzer import (
     Load,
@@ -106,6 +106,19 @@ def test_a_request_without_an_answer_is_refused(tmp_path: Path) -> None:
 def test_seconds_span_from_the_first_sent_to_the_last_answered() -> None:
     timings = Timings(np.array([10**9, 2 * 10**9]), np.array([5 * 10**9, 3 * 10**9]))
     assert timings.seconds == 4.0
+
+
+def test_passes_are_put_together_without_the_pauses_between_them() -> None:
+    def one(begin: int, model: str) -> LoadResult:
+        timings = Timings(begin + np.array([0, 100]), begin + np.array([50, 200]))
+        return LoadResult("m", 2, 0.0, timings, {(model, "1"): ModelMetrics(success=2)})
+
+    together = one_after_another([one(1_000, "a"), one(900_000, "a"), one(5, "b")])
+    assert together.requests == 6
+    assert together.timings.seconds == pytest.approx(600e-9)
+    assert sorted(together.timings.latencies_ms * 1e6) == pytest.approx([50] * 3 + [100] * 3)
+    assert (together.counters("a").success, together.counters("b").success) == (4, 2)
+    assert together.concurrency == 2
 
 
 class Halting:

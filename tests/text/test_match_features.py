@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pintower.text.forward_index import ForwardIndex, build_forward_index, gather
+from pintower.text.forward_index import ForwardIndex, build_forward_index, count_terms
 from pintower.text.match_features import FEATURES, MatchStatistics, fit_statistics, match_features
+from pintower.text.terms import term_id
 
 PINS = [
     {"title": "red shoes", "description": "red red shoes for summer"},
@@ -77,7 +78,21 @@ def test_index_and_statistics_survive_their_files(tmp_path: Path) -> None:
     )
 
 
-def test_gather_lays_rows_end_to_end() -> None:
-    slices = gather(np.array([0, 2, 2, 5]), np.array([2, 1, 0]))
-    assert slices.positions.tolist() == [2, 3, 4, 0, 1]
-    assert slices.row.tolist() == [0, 0, 0, 2, 2]
+def test_terms_are_counted_by_source_in_rows_of_any_order_and_number() -> None:
+    index = build_forward_index(PINS)
+    terms = np.array([term_id("red"), term_id("nowhere"), term_id("sofa")], np.uint32)
+    counts = count_terms(index, np.array([2, 3, 0, 0, 1]), terms)
+    assert counts.shape == (3, 5, 5)
+    assert counts[0].tolist() == [
+        [0, 0, 0, 0, 0], [0, 0, 0, 0, 0], [1, 2, 0, 0, 0], [1, 2, 0, 0, 0], [1, 0, 0, 1, 0],
+    ]  # fmt: skip
+    assert not counts[1].any()
+    assert counts[2].tolist()[0] == [1, 0, 0, 0, 0]
+    assert counts[2].sum() == 1
+
+
+def test_no_rows_hold_no_terms() -> None:
+    index = build_forward_index(PINS)
+    ids = np.array([term_id("red")], np.uint32)
+    assert count_terms(index, np.array([], np.int64), ids).shape == (1, 0, 5)
+    assert not count_terms(index, np.array([3, 3]), ids).any()

@@ -20,7 +20,12 @@ sys.dont_write_bytecode = True  # a release's files are immutable
 sys.path.insert(0, str(VERSION_FOLDER))
 
 from pintower.snapshot import Snapshot  # noqa: E402
+from pintower.text.bytes_tensor import read_bytes_tensor  # noqa: E402
 from pintower.text.rendering import decode  # noqa: E402
+
+# Triton reads BYTES tensors with this function of its module, item by item in Python, and looks it
+# up once this file is loaded. A release that looked elsewhere would be slower and answer the same.
+pb_utils.deserialize_bytes_tensor = read_bytes_tensor
 
 
 class TritonPythonModel:
@@ -65,7 +70,7 @@ class TritonPythonModel:
     def _answer(self, request: Any) -> Any:
         text = pb_utils.get_input_tensor_by_name(request, "TEXT").as_numpy().reshape(-1)[0]
         pin_ids = pb_utils.get_input_tensor_by_name(request, "PIN_IDS").as_numpy()
-        embeddings, matches = self._snapshot.features(decode(text), pin_ids.tolist())
+        embeddings, matches = self._snapshot.features(decode(text), pin_ids)
         return pb_utils.InferenceResponse(
             [
                 pb_utils.Tensor("PIN_EMBEDDINGS", embeddings),

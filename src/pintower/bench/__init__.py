@@ -24,13 +24,14 @@ from pintower.bench.load import (
 )
 from pintower.bench.machine import commit, device, versions
 from pintower.bench.roofline import measure_roofline
+from pintower.bench.yardstick import yardstick
 from pintower.config import BenchConfig
 from pintower.contracts import Contract
 from pintower.progress import track
 from pintower.serving.addresses import free_addresses
 from pintower.serving.environment import ServerEnvironment, ensure_environment
 from pintower.serving.layout import read_layout
-from pintower.serving.load_results import LoadResult
+from pintower.serving.load_results import LoadResult, one_after_another
 from pintower.serving.perf_analyzer import run_load
 from pintower.serving.server import TritonServer
 
@@ -46,7 +47,9 @@ _METHOD = (
     "and concurrency has a freshly started server; warm-up requests carry queries that are not "
     "measured; every measured request is sent once, in the order of the log. Percentiles are taken "
     "over all requests. cache_hit_rate is the query encoder's hits over its answered requests. "
-    "Step times are the server's own, microseconds a request, cache hits included."
+    "Step times are the server's own, microseconds a request, cache hits included. Rounds go "
+    "through all scenarios and concurrencies; yardstick_ms: a fixed piece of work beside each "
+    "pass, the machine's speed just then."
 )
 
 
@@ -75,10 +78,16 @@ def run(config: BenchConfig, inputs: Mapping[str, Path], folder: Path) -> dict[s
         warmup = warmup_load(*folders, load, config.warmup, config.candidates)
         load, warmup = (with_vectors(item, *places) for item in (load, warmup))
         plan += [(load, warmup, concurrency) for concurrency in config.concurrency]
-    rows = []
-    for load, warmup, concurrency in track(plan, "Measuring latency", unit="measurements"):
-        result = _send(environment, inputs["repository"], load, warmup, concurrency)
-        rows.append(_row(load, result, target.cached_model))
+    passes: list[list[LoadResult]] = [[] for _ in plan]
+    paces: list[list[float]] = [[] for _ in plan]
+    for number in track(range(config.rounds * len(plan)), "Measuring latency", unit="measurements"):
+        place = number % len(plan)
+        paces[place].append(yardstick())
+        passes[place].append(_send(environment, inputs["repository"], *plan[place]))
+    rows = [
+        _row(load, results, pace, target.cached_model)
+        for (load, _, _), results, pace in zip(plan, passes, paces, strict=True)
+    ]
     queries = logged_queries(inputs["data"])
     cache = plan_cache(queries, inputs["repository"])
     on_cpu = target.device == "cpu"
@@ -93,7 +102,9 @@ def run(config: BenchConfig, inputs: Mapping[str, Path], folder: Path) -> dict[s
         "target": release["target"],
         "method": _METHOD,
         "candidates": config.candidates,
+        "rounds": config.rounds,
         "rows": rows,
+        "yardstick_ms": [pace for of_one in paces for pace in of_one],
         "cache": asdict(cache),
         "roofline": measure_roofline(inputs["repository"], queries) if on_cpu else None,
         "headline": _headline(rows),
@@ -123,8 +134,18 @@ def _send(
         )
 
 
-def _row(load: Load, result: LoadResult, cached: str) -> dict[str, Any]:
-    """Return a measurement's figures; ``cached`` is the model that answers from the cache."""
+def _row(
+    load: Load, results: Sequence[LoadResult], paces: Sequence[float], cached: str
+) -> dict[str, Any]:
+    """Return a load's figures over all rounds.
+
+    Args:
+        load: what was sent.
+        results: of each round.
+        paces: the yardstick beside each.
+        cached: the model that answers from the cache.
+    """
+    result = one_after_another(results)
     steps = {}
     for step in _STEPS:
         counters = result.counters(cached if step == _ENCODER else step)
@@ -137,11 +158,24 @@ def _row(load: Load, result: LoadResult, cached: str) -> dict[str, Any]:
         }
     row = {
         "scenario": load.scenario,
+        "system": "pintower",
+        "load": "closed",
+        "level": result.concurrency,
+        "candidates": len(load.requests[0].pin_ids),
         **result.row(),
         "repeat_share": round(load.repeat_share, 4),
         "cache_hit_rate": round(result.hit_rate(cached), 4),
         "failures": result.counters(_ENSEMBLE).failure,
         "steps": steps,
+        "rounds": [
+            {
+                "throughput": one.throughput,
+                "p50_ms": one.p50_ms,
+                "p99_ms": one.p99_ms,
+                "yardstick_ms": pace,
+            }
+            for one, pace in zip(results, paces, strict=True)
+        ],
     }
     logger.info(
         "%s, concurrency %d: %.0f requests/s, p50 %.2f ms, p99 %.2f ms, cache hits %.0f %%",

@@ -116,10 +116,10 @@ def _refusal(path: Path, error: ValidationError) -> str:
     if first["loc"] and first["loc"][-1] == "rounds":
         return (
             f"{path}, {place}: a change is told from noise by the scatter between rounds, and this "
-            f"row has fewer than {_LEAST_ROUNDS} of them. Measure again with "
-            f"bench/serving.py, in {_LEAST_ROUNDS} rounds or more; 5 to 8 tell more."
+            f"row has fewer than {_LEAST_ROUNDS} of them. Measure again with `pintower bench "
+            f"--rounds {_LEAST_ROUNDS}` or bench/serving.py; 5 to 8 rounds tell more."
         )
     return (
         f"{path} is no result of the bench that can be compared: {place}: {first['msg']}. Measure "
-        "again with bench/serving.py."
+        "again with `pintower bench --rounds 5` or bench/serving.py."
     )

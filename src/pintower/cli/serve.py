@@ -153,6 +153,9 @@ def _measure(
         list[int] | None,
         typer.Option(min=1, help="Requests in flight; may be repeated. 1 and 4 without it."),
     ] = None,
+    rounds: Annotated[
+        int, typer.Option(min=1, help="How often; from 3 on `bench compare` can tell a change.")
+    ] = BenchConfig().rounds,
     as_json: Json = False,
 ) -> None:
     """Measure the served ensemble with perf_analyzer on the log's real queries."""
@@ -165,6 +168,7 @@ def _measure(
         requests=requests,
         candidates=candidates,
         concurrency=tuple(concurrency or BenchConfig().concurrency),
+        rounds=rounds,
     )
     stages = [stage for stage in STAGES if stage.name == "bench"]
     run_stages(

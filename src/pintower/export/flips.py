@@ -5,6 +5,10 @@ from numpy.typing import NDArray
 
 __all__ = ["count_flips"]
 
+_RESOLUTION = 8 * float(np.finfo(np.float32).eps)
+"""Share of the largest score below which two scores are one: sums of products in FP32 end so far
+apart when they are added in another order, as another CPU's kernels do for another batch."""
+
 
 def count_flips(
     reference: NDArray[np.float32], other: NDArray[np.float32], top: int
@@ -17,11 +21,13 @@ def count_flips(
         top: ranks looked at.
 
     Returns:
-        Swapped pairs, and pairs that the reference puts in an order at all.
+        Swapped pairs, and pairs that the reference puts in an order at all: scores that rounding
+        alone could exchange are tied.
     """
     first = np.argsort(-reference, kind="stable")[:top]
     ours, theirs = reference[first], other[first]
     upper = np.triu_indices(len(first), 1)
-    wanted = np.sign(ours[:, None] - ours)[upper]
-    given = np.sign(theirs[:, None] - theirs)[upper]
-    return int((wanted * given < 0).sum()), int((wanted != 0).sum())
+    apart = (ours[:, None] - ours)[upper]
+    ordered = np.abs(apart) > _RESOLUTION * np.abs(ours).max(initial=0.0)
+    swapped = ordered & (np.sign(apart) * np.sign((theirs[:, None] - theirs)[upper]) < 0)
+    return int(swapped.sum()), int(ordered.sum())

@@ -116,14 +116,14 @@ class ScorerGraph(nn.Module):
         """
         mixed = self.of_pin + self.of_product * query_embedding.T
         once = query_embedding @ self.of_query + self.bias
-        hidden = pin_embeddings @ mixed + match_features @ self.of_matches + once
-        # Each element sums over all that went in, and what isn't finite stays so in a sum: one
-        # look at the narrow sums does for the wide inputs. Times 0 it is NaN.
-        finite = (hidden * 0).sum(dim=1) == 0
+        # In this order ONNX Runtime makes two products of it that add as they go.
+        hidden = pin_embeddings @ mixed + (match_features @ self.of_matches + once)
         probabilities = torch.softmax(self.rest(hidden), dim=1)
         # The expected level. As a matrix product it fails on zero pins in ONNX Runtime 1.19.
         score = (probabilities * torch.arange(1.0, LEVELS + 1)).sum(dim=1)
-        valid = finite & torch.isfinite(score)
+        # Each element of `hidden` sums over all that went in, and what isn't finite stays so in a
+        # sum: one look at the narrow sums does for the wide inputs. Times 0 it is NaN.
+        valid = (hidden * 0).sum(dim=1) + score * 0 == 0
         return {
             "PROBABILITIES": torch.where(valid[:, None], probabilities, 0.0),
             "SCORE": torch.where(valid, score, 0.0),

@@ -6,7 +6,7 @@ requests that it exports.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from pintower.artifacts import read_json
 from pintower.errors import PintowerError
 from pintower.serving.metrics import ModelMetrics
 
-__all__ = ["LoadResult", "Timings", "read_timings"]
+__all__ = ["LoadResult", "Timings", "one_after_another", "read_timings"]
 
 
 @dataclass(frozen=True)
@@ -138,6 +138,33 @@ class LoadResult:
             "p95_ms": round(self.p95_ms, 3),
             "p99_ms": round(self.p99_ms, 3),
         }
+
+
+def one_after_another(results: Sequence[LoadResult]) -> LoadResult:
+    """Return passes of one load as a single one, the pauses between them left out.
+
+    Args:
+        results: at least one.
+    """
+    sent, answered, begin = [], [], 0
+    for timings in (result.timings for result in results):
+        shift = begin - int(timings.sent.min())
+        sent.append(timings.sent + shift)
+        answered.append(timings.answered + shift)
+        begin = int(answered[-1].max())
+    models = dict.fromkeys(model for result in results for model in result.server)
+    counted = {
+        model: [vars(result.server[model]) for result in results if model in result.server]
+        for model in models
+    }
+    return replace(
+        results[0],
+        timings=Timings(np.concatenate(sent), np.concatenate(answered)),
+        server={
+            model: ModelMetrics(**{key: sum(one[key] for one in counts) for key in counts[0]})
+            for model, counts in counted.items()
+        },
+    )
 
 
 def read_timings(path: Path) -> Timings:

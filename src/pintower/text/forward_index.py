@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .rendering import PIN_SOURCES
 from .terms import term_id, terms
 
-__all__ = ["ForwardIndex", "Slices", "build_forward_index", "gather"]
+__all__ = ["TITLE_TERMS", "ForwardIndex", "build_forward_index", "count_terms", "spans"]
 
 TITLE_TERMS = 32
 """Terms of a title that are kept in order, for the exact and the prefix match."""
@@ -57,29 +57,40 @@ class ForwardIndex:
         return cls(**arrays)
 
 
-@dataclass(frozen=True)
-class Slices:
-    """Some rows of an index, laid end to end.
+def spans(
+    indptr: NDArray[np.int64], rows: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return where some rows of a compressed-row array begin, and their lengths; INT64 [R] each."""
+    begin = indptr.take(rows)
+    return begin, indptr.take(rows + 1) - begin
 
-    Attributes:
-        positions: INT64 [S], positions in the index's flat arrays.
-        row: INT64 [S], which of the asked rows each position belongs to.
-        starts: INT64 [R], where each asked row begins in ``positions``.
+
+def count_terms(
+    index: ForwardIndex, rows: NDArray[np.int64], ids: NDArray[np.uint32]
+) -> NDArray[np.float64]:
+    """Return how often some pins hold some terms in each text source.
+
+    Args:
+        index: of the pins.
+        rows: INT64 [N], rows of the index, any number of times.
+        ids: UINT32 [Q], distinct terms.
+
+    Returns:
+        FP64 [Q, N, 5].
     """
-
-    positions: NDArray[np.int64]
-    row: NDArray[np.int64]
-    starts: NDArray[np.int64]
-
-
-def gather(indptr: NDArray[np.int64], rows: NDArray[np.int64]) -> Slices:
-    """Return the flat positions of some rows of a compressed-row array, without a loop."""
-    begin = np.asarray(indptr[rows])
-    lengths = np.asarray(indptr[rows + 1]) - begin
-    starts = np.cumsum(lengths) - lengths
-    row = np.repeat(np.arange(len(rows)), lengths)
-    positions = np.arange(int(lengths.sum())) + (begin - starts)[row]
-    return Slices(positions, row, starts)
+    begin, lengths = spans(index.indptr, rows)
+    ends = lengths.cumsum()
+    held = int(ends[-1]) if len(ends) else 0
+    positions = (begin - ends + lengths).repeat(lengths)  # the rows' terms, laid end to end
+    positions += np.arange(held)
+    found = np.flatnonzero(ids[:, None] == index.ids.take(positions))
+    term = found // max(held, 1)
+    place = found - term * held
+    row = ends.searchsorted(place, side="right")
+    counts = np.zeros((len(ids) * len(rows), len(PIN_SOURCES)))
+    # A pin's terms are distinct, so none is found twice.
+    counts[term * len(rows) + row] = index.counts.take(positions.take(place), axis=0)
+    return counts.reshape(len(ids), len(rows), len(PIN_SOURCES))
 
 
 def source_terms(pin: Mapping[str, Any], source: str) -> list[str]:

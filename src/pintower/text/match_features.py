@@ -7,13 +7,14 @@ index, so a feature depends on the query, the pin and the frozen statistics alon
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .forward_index import ForwardIndex, gather, source_terms
+from .forward_index import TITLE_TERMS, ForwardIndex, count_terms, source_terms, spans
 from .rendering import PIN_SOURCES
 from .terms import term_id, terms
 
@@ -52,6 +53,11 @@ class MatchStatistics:
     ids: NDArray[np.uint32]
     frequencies: NDArray[np.int64]
 
+    @cached_property
+    def length_scale(self) -> NDArray[np.float64]:
+        """FP64 [5]: what a term of each text source adds to BM25's norm."""
+        return _K1 * _B / np.maximum(self.mean_lengths, 1e-9)
+
     def save(self, folder: Path) -> None:
         """Write ``stats.json`` and the term arrays into a folder, made if absent."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -88,10 +94,9 @@ class MatchStatistics:
         """Return BM25's inverse document frequency of some terms; an unknown one is rarest."""
         frequencies = np.zeros(len(ids))
         if len(self.ids):
-            position = np.minimum(np.searchsorted(self.ids, ids), len(self.ids) - 1)
-            known = self.ids[position] == ids
-            frequencies[known] = self.frequencies[position[known]]
-        return np.log1p((self.pins - frequencies + 0.5) / (frequencies + 0.5))
+            position = np.minimum(self.ids.searchsorted(ids), len(self.ids) - 1)
+            frequencies = self.frequencies.take(position) * (self.ids.take(position) == ids)
+        return np.log1p((self.pins + 0.5 - frequencies) / (frequencies + 0.5))
 
 
 def fit_statistics(pins: Iterable[Mapping[str, Any]]) -> MatchStatistics:
@@ -140,22 +145,21 @@ def match_features(
     if not len(distinct) or not len(rows):
         return features
     idf = statistics.idf(distinct)
+    counts = count_terms(index, rows, distinct)
+    norm = index.lengths.take(rows, axis=0) * statistics.length_scale
+    norm += _K1 * (1 - _B)
 
-    slices = gather(index.indptr, rows)
-    lengths = np.asarray(index.lengths[rows])
-    equal = distinct[:, None] == np.asarray(index.ids[slices.positions])
-    which, hit = np.divmod(np.flatnonzero(equal), equal.shape[1])
-    row = slices.row[hit]
-    matched = np.asarray(index.counts[slices.positions[hit]]).astype(np.float64)
-
-    norm = _K1 * (1 - _B + _B * lengths / np.maximum(statistics.mean_lengths, 1e-9))
-    gain = idf[which, None] * matched * (_K1 + 1) / (matched + norm[row])
     sources = len(PIN_SOURCES)
-    features[:, :sources] = _sum_rows(gain, row, len(rows))
-    features[:, sources] = np.bincount(row, idf[which], len(rows)) / idf.sum()
-    features[:, sources + 1] = np.bincount(row, minlength=len(rows)) / len(distinct)
-    in_title = matched[:, 0] > 0
-    features[:, sources + 2] = np.bincount(row, in_title, len(rows)) / len(distinct)
+    parts = np.empty((len(distinct), len(rows), sources + 3))
+    gain = np.divide(counts, counts + norm, out=parts[:, :, :sources])
+    gain *= ((_K1 + 1) * idf)[:, None, None]
+    held = (counts @ np.ones(sources)) > 0  # whole numbers: their sums are exact in any order
+    parts[:, :, sources] = held * idf[:, None]
+    parts[:, :, sources + 1] = held
+    parts[:, :, sources + 2] = counts[:, :, 0] > 0
+    sums = parts.sum(axis=0)
+    sums[:, sources:] /= (idf.sum(), len(distinct), len(distinct))
+    features[:, : sources + 3] = sums
     prefix, exact = _title_match(np.array(ordered, dtype=np.uint32), index, rows)
     features[:, sources + 3] = exact
     features[:, sources + 4] = prefix
@@ -163,20 +167,15 @@ def match_features(
     return features
 
 
-def _sum_rows(values: NDArray[Any], row: NDArray[np.int64], rows: int) -> NDArray[np.float64]:
-    """Return FP64 [rows, C]: the sums of ``values`` [S, C] by row."""
-    columns = [np.bincount(row, values[:, c], rows) for c in range(values.shape[1])]
-    return np.stack(columns, axis=1)
-
-
 def _title_match(
     query: NDArray[np.uint32], index: ForwardIndex, rows: NDArray[np.int64]
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Return BOOL [N] twice: the title begins with the query; the title is the query."""
-    begin = np.asarray(index.title_indptr[rows])
-    length = np.asarray(index.title_indptr[rows + 1]) - begin
-    prefix = np.zeros(len(rows), dtype=bool)
-    long_enough = np.flatnonzero(length >= len(query))
-    positions = begin[long_enough, None] + np.arange(len(query))
-    prefix[long_enough] = (np.asarray(index.title_ids[positions]) == query).all(axis=1)
-    return prefix, prefix & (length == len(query))
+    if len(query) > TITLE_TERMS or not len(index.title_ids):
+        nowhere = np.zeros(len(rows), dtype=bool)
+        return nowhere, nowhere
+    begin, lengths = spans(index.title_indptr, rows)
+    positions = np.arange(len(query))[:, None] + begin
+    prefix = (index.title_ids.take(positions, mode="clip") == query[:, None]).all(axis=0)
+    prefix &= lengths >= len(query)
+    return prefix, prefix & (lengths == len(query))
