@@ -38,7 +38,7 @@ METHOD = (
     "started and warmed up; figures are over the requests of all rounds, intervals by resampling "
     "rounds and requests. A closed loop keeps its level of requests in flight; in an open loop "
     "latency counts from when a request is due. zipf: after the log's first 20,000 requests. "
-    "yardstick_ms: a fixed piece of work beside each pass, the machine's speed just then. memory: "
+    "yardstick_ms: a fixed piece of work around each pass, the machine's speed just then. memory: "
     "of all processes, shared pages once. cpu_ms_a_request: of the serving processes. Ratios at a "
     "limit: each side's most requests a second at a p99 within the naive peer's own best p99."
 )
@@ -49,6 +49,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("workdir", type=Path, help="work folder of a finished run with a log")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--requests", type=int, help="of each pass, instead of the scenarios'")
     parser.add_argument("--scenarios", nargs="*", default=[], help="names; all without it")
     parser.add_argument("--systems", nargs="*", default=[], help="names; all without it")
     parser.add_argument(
@@ -76,6 +77,9 @@ def run(given: argparse.Namespace) -> None:
         raise InputError(f"No system {', '.join(unknown)}; there are {', '.join(NAMES)}.")
     workdir: Path = given.workdir
     scenarios = load_scenarios(given.scenarios)
+    if given.requests:
+        changed = {"requests": given.requests}
+        scenarios = [scenario.model_copy(update=changed) for scenario in scenarios]
     if read_json(workdir / "models" / "contract.json")["symbols"]["Q"]:
         raise InputError("This bench sends no feature vectors of queries, which the release takes.")
     environment = ensure_environment()

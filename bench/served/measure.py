@@ -2,12 +2,13 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import psutil
 
-from pintower.bench.yardstick import yardstick
+from pintower.bench.yardstick import paced
 from pintower.errors import PintowerError
 from pintower.progress import track
 from pintower.serving.load_results import LoadResult, one_after_another
@@ -53,7 +54,6 @@ def _visit(
     warmup = loads.warmup(scenario)
     if not system.cached:
         warmup = warmup[-WARM_UP:]
-    pace = yardstick()
     logger.info("%s: %s", scenario.name, system.name)
     with system.start() as running:
         if scenario.queries != "log" or scenario.warm_requests or not system.cached:
@@ -65,14 +65,12 @@ def _visit(
                 key,
                 {"scenario": scenario, "system": system, "pass": one, "results": [], "rounds": []},
             )
-            before = _cpu_seconds(running)
             try:
-                result = _send(running, scenario, one, loads)
+                (result, spent), pace = paced(partial(_send, running, scenario, one, loads))
             except PintowerError as error:
                 logger.warning("%s: %s", " ".join(map(str, key)), error)
                 found["failed"] = str(error)
                 continue
-            spent = _cpu_seconds(running) - before
             found["results"].append(result)
             found["rounds"].append(
                 {
@@ -92,11 +90,17 @@ def _visit(
             )  # fmt: skip
 
 
-def _send(running: Running, scenario: Scenario, one: Pass, loads: Loads) -> LoadResult:
+def _send(
+    running: Running, scenario: Scenario, one: Pass, loads: Loads
+) -> tuple[LoadResult, float]:
+    """Return what was measured, and the processor seconds that the system used."""
     rows = loads.rows(scenario, one.requests)
+    before = _cpu_seconds(running)
     if one.load == "open":
-        return running.send(scenario.model, rows, intervals_us=one.intervals_us)
-    return running.send(scenario.model, rows, concurrency=int(one.level))
+        result = running.send(scenario.model, rows, intervals_us=one.intervals_us)
+    else:
+        result = running.send(scenario.model, rows, concurrency=int(one.level))
+    return result, _cpu_seconds(running) - before
 
 
 def _row(found: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ load is sent once, so the cache hit rate is the log's own.
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from pintower.bench.load import (
 )
 from pintower.bench.machine import commit, device, versions
 from pintower.bench.roofline import measure_roofline
-from pintower.bench.yardstick import yardstick
+from pintower.bench.yardstick import paced
 from pintower.config import BenchConfig
 from pintower.contracts import Contract
 from pintower.progress import track
@@ -48,7 +49,7 @@ _METHOD = (
     "measured; every measured request is sent once, in the order of the log. Percentiles are taken "
     "over all requests. cache_hit_rate is the query encoder's hits over its answered requests. "
     "Step times are the server's own, microseconds a request, cache hits included. Rounds go "
-    "through all scenarios and concurrencies; yardstick_ms: a fixed piece of work beside each "
+    "through all scenarios and concurrencies; yardstick_ms: a fixed piece of work around each "
     "pass, the machine's speed just then."
 )
 
@@ -82,8 +83,10 @@ def run(config: BenchConfig, inputs: Mapping[str, Path], folder: Path) -> dict[s
     paces: list[list[float]] = [[] for _ in plan]
     for number in track(range(config.rounds * len(plan)), "Measuring latency", unit="measurements"):
         place = number % len(plan)
-        paces[place].append(yardstick())
-        passes[place].append(_send(environment, inputs["repository"], *plan[place]))
+        send = partial(_send, environment, inputs["repository"], *plan[place])
+        result, pace = paced(send)
+        passes[place].append(result)
+        paces[place].append(pace)
     rows = [
         _row(load, results, pace, target.cached_model)
         for (load, _, _), results, pace in zip(plan, passes, paces, strict=True)

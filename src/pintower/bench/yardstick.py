@@ -4,16 +4,31 @@ Serving is arithmetic, Python and waking other processes, and so is this: a prod
 matrices, a loop, and messages to another process and back.
 """
 
+import math
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 
-__all__ = ["yardstick"]
+__all__ = ["paced", "yardstick"]
+
+Result = TypeVar("Result")
 
 _PIECES = 150
 _ECHO = "import os\nwhile os.write(1, os.read(0, 1)): pass"
+
+
+def paced(measure: Callable[[], Result]) -> tuple[Result, float]:
+    """Return what a measurement gives, and the yardstick around it, the mean of before and after.
+
+    A shared machine changes its pace within seconds.
+    """
+    before = yardstick()
+    result = measure()
+    return result, math.sqrt(before * yardstick())
 
 
 def yardstick() -> float:

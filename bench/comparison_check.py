@@ -1,0 +1,235 @@
+"""Does ``pintower bench compare`` find a slowdown that is there, and none where there is none?
+
+    .venv/bin/python bench/comparison_check.py artifacts/demo
+
+measures one and the same release again and again with ``serving.py``, and between these runs copies
+of it whose look-up waits busily for 15 % of the release's own median latency. Each run is compared
+with the one of the unchanged release before it. Runs are kept in ``--runs``; an interrupted check
+goes on where it was. Writes ``bench/results/comparison_check-<device>.json`` and ``.svg``.
+"""
+
+import argparse
+import logging
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from collect import RESULTS, keep, print_row
+from matplotlib.figure import Figure
+
+from pintower.artifacts import read_json
+from pintower.bench.comparison import Change, compare
+from pintower.bench.machine import commit, device, versions
+from pintower.bench.results import Result
+from pintower.errors import PintowerError
+from pintower.figures import COLOURS, INK, plot_style, to_svg
+from pintower.repository.layout import RepositoryLayout
+from pintower.repository.release_file import Release
+
+SCENARIO = "zipf"
+REQUESTS = 1_000
+PAIRS = 10
+PLANTED_AFTER = (4, 8)
+"""Runs of the unchanged release after which a slower copy is measured."""
+SHARE = 0.15
+STEP = "pin_features"
+WAITING = '''"""The release's own look-up, after a busy wait."""
+
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from release_model import TritonPythonModel as ReleaseModel
+
+
+class TritonPythonModel(ReleaseModel):
+    def execute(self, requests):
+        end = time.perf_counter() + {seconds!r} * len(requests)
+        while time.perf_counter() < end:
+            pass
+        return super().execute(requests)
+'''
+METHOD = (
+    "serving.py on the demo's release alone, the query log with a warm cache, 1,000 requests a "
+    "pass, one run after the other; "
+    "each is compared, as pintower bench compare does with a bound of 5 %, with the run of the "
+    "unchanged release before it. planted: a copy of the release whose look-up first waits busily "
+    "for 15 % of the first run's p50 with one in flight (wait_ms)."
+)
+
+
+def main() -> None:
+    """Measure, compare, write the result and print it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("workdir", type=Path, help="work folder of a finished run with a log")
+    parser.add_argument("--rounds", type=int, default=8, help="of each run")
+    parser.add_argument("--runs", type=Path, default=Path("artifacts/comparison_check"))
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder for the result")
+    given = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        check(given)
+    except PintowerError as error:
+        sys.exit(f"error: {error}")
+
+
+def check(given: argparse.Namespace) -> None:
+    """Measure what is not there yet, and compare."""
+    runs: Path = given.runs
+    runs.mkdir(parents=True, exist_ok=True)
+    before = measured(given.workdir, "unchanged_0", given)
+    wait = SHARE * 1e-3 * statistic(before)
+    rows = []
+    for number in range(1, PAIRS + 1):
+        after = measured(given.workdir, f"unchanged_{number}", given)
+        rows.append(told("unchanged", before, after))
+        before = after
+        if number in PLANTED_AFTER:
+            with tempfile.TemporaryDirectory(prefix="pintower-slower-") as folder:
+                slower = slower_copy(given.workdir, Path(folder), wait)
+                planted = measured(slower, f"planted_{number}", given)
+            rows.append(told("planted", before, planted))
+    result = {
+        "name": "comparison_check",
+        "command": "python bench/comparison_check.py WORKDIR",
+        "commit": commit(),
+        "device": device(),
+        "versions": versions(),
+        "method": METHOD,
+        "rounds": given.rounds,
+        "wait_ms": 1e3 * wait,
+        "rows": rows,
+        "headline": headline(rows),
+    }
+    keep(result, intervals(rows), given.out)
+    print_row(["pair", "regressions", "of figures", "p50 change", "yardstick"])
+    print_row(["---"] * 5)
+    for row in rows:
+        change = row["changes"][0]
+        moved = f"{change['change']:+.1%} ({change['low']:+.1%} to {change['high']:+.1%})"
+        counts = (str(row["regressions"]), str(len(row["changes"])))
+        print_row([row["kind"], *counts, moved, f"{row['yardstick']:.3f}"])
+
+
+def measured(workdir: Path, name: str, given: argparse.Namespace) -> Path:
+    """Return the result of one run of ``serving.py``, run now where it is not there yet."""
+    folder = given.runs / name
+    if not list(folder.glob("run-*.json")):
+        script = Path(__file__).with_name("serving.py")
+        options = ["--systems", "pintower", "--scenarios", SCENARIO, "--name", "run"]
+        options += ["--requests", str(REQUESTS), "--rounds", str(given.rounds)]
+        options += ["--out", str(folder)]
+        folder.mkdir(exist_ok=True)
+        logging.info("%s", name)
+        done = subprocess.run(
+            [sys.executable, str(script), str(workdir), *options],
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+        if done.returncode:
+            raise PintowerError(f"The run {name} failed: {done.stderr.strip()[-400:]}")
+    (found,) = folder.glob("run-*.json")
+    return found
+
+
+def statistic(result: Path) -> float:
+    """Return the p50 of the replayed log with one in flight, milliseconds."""
+    rows = read_json(result)["rows"]
+    return next(
+        float(row["p50_ms"]) for row in rows if (row["scenario"], row["level"]) == (SCENARIO, 1)
+    )
+
+
+def slower_copy(workdir: Path, folder: Path, seconds: float) -> Path:
+    """Return a work folder like another, but for a look-up that waits first.
+
+    Args:
+        workdir: of a finished run.
+        folder: empty; becomes the work folder.
+        seconds: to wait before each request.
+    """
+    for item in workdir.resolve().iterdir():
+        if item.name != "models":
+            (folder / item.name).symlink_to(item)
+    shutil.copytree(workdir / "models", folder / "models", symlinks=False)
+    layout = RepositoryLayout(folder / "models")
+    version = Release.load(layout.release).models[STEP]
+    own = layout.version(STEP, version) / "model.py"
+    own.chmod(0o644)
+    own.rename(own.with_name("release_model.py"))
+    own.write_text(WAITING.format(seconds=seconds), "utf-8")
+    return folder
+
+
+def told(kind: str, before: Path, after: Path) -> dict[str, Any]:
+    """Return one comparison as JSON; the first change is the p50 with one in flight."""
+    found = compare(Result.load(before), Result.load(after))
+    first = [item for item in found.judged if _planted_figure(item)]
+    others = [item for item in found.judged if not _planted_figure(item)]
+    return {
+        "kind": kind,
+        "regressions": len(found.regressions),
+        "yardstick": round(found.yardstick, 4),
+        "changes": [_figures(item) for item in (*first, *others)],
+    }
+
+
+def headline(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return how many comparisons said something, of each kind."""
+    counts: dict[str, Any] = {}
+    for kind in ("unchanged", "planted"):
+        of_kind = [row for row in rows if row["kind"] == kind]
+        counts[f"{kind}_pairs"] = len(of_kind)
+        counts[f"{kind}_pairs_called_regressions"] = sum(row["regressions"] > 0 for row in of_kind)
+    return counts
+
+
+def intervals(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return SVG: the change of the planted figure in each comparison, with its interval."""
+    with plot_style():
+        figure = Figure(figsize=(7.0, 3.2))
+        axes = figure.subplots()
+        for kind, colour in (("unchanged", COLOURS[0]), ("planted", COLOURS[2])):
+            places = [place for place, row in enumerate(rows, 1) if row["kind"] == kind]
+            changes = [row["changes"][0] for row in rows if row["kind"] == kind]
+            middle = [100 * item["change"] for item in changes]
+            ends = [
+                [100 * abs(item["change"] - item[end]) for item in changes]
+                for end in ("low", "high")
+            ]
+            axes.errorbar(
+                places, middle, yerr=ends, fmt="o", markersize=4, color=colour, label=kind
+            )
+        axes.axhline(0, color=INK, linewidth=0.6)
+        axes.axhline(100 * SHARE, color=INK, linewidth=0.6, linestyle=":")
+        axes.set_xlabel("comparison")
+        axes.set_ylabel("p50, one in flight: change, %")
+        axes.legend(frameon=False, labelcolor=INK)
+        figure.tight_layout()
+    return to_svg(figure)
+
+
+def _planted_figure(item: Change) -> bool:
+    return (item.level, item.metric) == (1, "p50_ms")
+
+
+def _figures(item: Change) -> dict[str, Any]:
+    return {
+        "scenario": item.scenario,
+        "level": item.level,
+        "metric": item.metric,
+        "change": round(item.change, 4),
+        "low": round(item.low, 4),
+        "high": round(item.high, 4),
+        "smallest": round(item.smallest, 4),
+        "beyond_bound": item.beyond_bound,
+    }
+
+
+if __name__ == "__main__":
+    main()
