@@ -2,13 +2,15 @@
 
     .venv/bin/python bench/comparison_check.py artifacts/demo
 
-measures one and the same release again and again with ``serving.py``, and between these runs copies
-of it whose look-up waits busily for 15 % of the release's own median latency. Each run is compared
-with the one of the unchanged release before it. Runs are kept in ``--runs``; an interrupted check
-goes on where it was. Writes ``bench/results/comparison_check-<device>.json`` and ``.svg``.
+measures one and the same release five times with ``serving.py``, and between these runs a copy of
+it whose look-up waits busily for 15 % of the release's own median latency. Each two runs of the
+release are compared, the earlier one first, and each run of the copy with every run of the release.
+Runs are kept in ``--runs``; an interrupted check goes on where it was. Writes
+``bench/results/comparison_check-<device>.json`` and ``.svg``.
 """
 
 import argparse
+import itertools
 import logging
 import shutil
 import subprocess
@@ -31,10 +33,10 @@ from pintower.repository.layout import RepositoryLayout
 from pintower.repository.release_file import Release
 
 SCENARIO = "zipf"
-REQUESTS = 1_000
-PAIRS = 10
-PLANTED_AFTER = (4, 8)
-"""Runs of the unchanged release after which a slower copy is measured."""
+REQUESTS = 3_000
+LEVELS = (1, 4)
+ORDER = ("unchanged", "planted", "unchanged", "unchanged", "planted", "unchanged", "unchanged")
+"""Of the runs; the first is one of the unchanged release, which says how long the others wait."""
 SHARE = 0.15
 STEP = "pin_features"
 WAITING = '''"""The release's own look-up, after a busy wait."""
@@ -56,11 +58,11 @@ class TritonPythonModel(ReleaseModel):
         return super().execute(requests)
 '''
 METHOD = (
-    "serving.py on the demo's release alone, the query log with a warm cache, 1,000 requests a "
-    "pass, one run after the other; "
-    "each is compared, as pintower bench compare does with a bound of 5 %, with the run of the "
-    "unchanged release before it. planted: a copy of the release whose look-up first waits busily "
-    "for 15 % of the first run's p50 with one in flight (wait_ms)."
+    "serving.py on the demo's release alone, the query log with a warm cache, 3,000 requests a "
+    "pass, one run after the other, in the order of `order`; compared as pintower bench compare "
+    "does, with a bound of 5 %. unchanged: each two runs of the release. planted: each run of the "
+    "release with each run of a copy whose look-up first waits busily for 15 % of the first run's "
+    "p50 with one in flight (wait_ms)."
 )
 
 
@@ -68,7 +70,7 @@ def main() -> None:
     """Measure, compare, write the result and print it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("workdir", type=Path, help="work folder of a finished run with a log")
-    parser.add_argument("--rounds", type=int, default=8, help="of each run")
+    parser.add_argument("--rounds", type=int, default=10, help="of each run")
     parser.add_argument("--runs", type=Path, default=Path("artifacts/comparison_check"))
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder for the result")
     given = parser.parse_args()
@@ -83,18 +85,20 @@ def check(given: argparse.Namespace) -> None:
     """Measure what is not there yet, and compare."""
     runs: Path = given.runs
     runs.mkdir(parents=True, exist_ok=True)
-    before = measured(given.workdir, "unchanged_0", given)
-    wait = SHARE * 1e-3 * statistic(before)
-    rows = []
-    for number in range(1, PAIRS + 1):
-        after = measured(given.workdir, f"unchanged_{number}", given)
-        rows.append(told("unchanged", before, after))
-        before = after
-        if number in PLANTED_AFTER:
-            with tempfile.TemporaryDirectory(prefix="pintower-slower-") as folder:
-                slower = slower_copy(given.workdir, Path(folder), wait)
-                planted = measured(slower, f"planted_{number}", given)
-            rows.append(told("planted", before, planted))
+    found: dict[str, list[Path]] = {"unchanged": [], "planted": []}
+    wait = 0.0
+    for number, kind in enumerate(ORDER):
+        name = f"{number}-{kind}"
+        if kind == "unchanged":
+            found[kind].append(measured(given.workdir, name, given))
+            wait = SHARE * 1e-3 * median_ms(found[kind][0])
+            continue
+        with tempfile.TemporaryDirectory(prefix="pintower-slower-") as folder:
+            slower = slower_copy(given.workdir, Path(folder), wait)
+            found[kind].append(measured(slower, name, given))
+    pairs = [("unchanged", *pair) for pair in itertools.combinations(found["unchanged"], 2)]
+    pairs += [("planted", *pair) for pair in itertools.product(*found.values())]
+    rows = [told(*pair) for pair in pairs]
     result = {
         "name": "comparison_check",
         "command": "python bench/comparison_check.py WORKDIR",
@@ -103,6 +107,7 @@ def check(given: argparse.Namespace) -> None:
         "versions": versions(),
         "method": METHOD,
         "rounds": given.rounds,
+        "order": ORDER,
         "wait_ms": 1e3 * wait,
         "rows": rows,
         "headline": headline(rows),
@@ -123,7 +128,8 @@ def measured(workdir: Path, name: str, given: argparse.Namespace) -> Path:
     if not list(folder.glob("run-*.json")):
         script = Path(__file__).with_name("serving.py")
         options = ["--systems", "pintower", "--scenarios", SCENARIO, "--name", "run"]
-        options += ["--requests", str(REQUESTS), "--rounds", str(given.rounds)]
+        options += ["--requests", str(REQUESTS), "--levels", *map(str, LEVELS)]
+        options += ["--rounds", str(given.rounds)]
         options += ["--out", str(folder)]
         folder.mkdir(exist_ok=True)
         logging.info("%s", name)
@@ -137,7 +143,7 @@ def measured(workdir: Path, name: str, given: argparse.Namespace) -> Path:
     return found
 
 
-def statistic(result: Path) -> float:
+def median_ms(result: Path) -> float:
     """Return the p50 of the replayed log with one in flight, milliseconds."""
     rows = read_json(result)["rows"]
     return next(

@@ -50,6 +50,13 @@ def main() -> None:
     parser.add_argument("workdir", type=Path, help="work folder of a finished run with a log")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--requests", type=int, help="of each pass, instead of the scenarios'")
+    parser.add_argument(
+        "--levels",
+        type=int,
+        nargs="*",
+        default=[],
+        help="of the scenarios' requests in flight, these alone",
+    )
     parser.add_argument("--scenarios", nargs="*", default=[], help="names; all without it")
     parser.add_argument("--systems", nargs="*", default=[], help="names; all without it")
     parser.add_argument(
@@ -76,10 +83,7 @@ def run(given: argparse.Namespace) -> None:
     if unknown := sorted(set(given.systems) - set(NAMES)):
         raise InputError(f"No system {', '.join(unknown)}; there are {', '.join(NAMES)}.")
     workdir: Path = given.workdir
-    scenarios = load_scenarios(given.scenarios)
-    if given.requests:
-        changed = {"requests": given.requests}
-        scenarios = [scenario.model_copy(update=changed) for scenario in scenarios]
+    scenarios = [changed(one, given) for one in load_scenarios(given.scenarios)]
     if read_json(workdir / "models" / "contract.json")["symbols"]["Q"]:
         raise InputError("This bench sends no feature vectors of queries, which the release takes.")
     environment = ensure_environment()
@@ -114,6 +118,13 @@ def run(given: argparse.Namespace) -> None:
     partial.unlink()
     keep(result, curves(result["rows"]), given.out)
     print_table(result["rows"], scenarios)
+
+
+def changed(scenario: Scenario, given: argparse.Namespace) -> Scenario:
+    """Return a scenario with the requests and levels that were asked for."""
+    closed = tuple(one for one in scenario.closed if one in given.levels)
+    update = {"requests": given.requests} if given.requests else {}
+    return scenario.model_copy(update=update | ({"closed": closed} if given.levels else {}))
 
 
 def prepare(systems: Systems, wanted: set[str]) -> tuple[dict[str, System], dict[str, str]]:
