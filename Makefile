@@ -24,7 +24,7 @@ demo: $(STAMP)
 BENCH_FLAGS ?=
 bench: $(STAMP)
 	test -f artifacts/demo/models/manifest.json || $(BIN)/pintower run demo
-	PIP_EXTRA_INDEX_URL="$(patsubst --extra-index-url%,%,$(PIP_FLAGS))" \
+	$(if $(PIP_FLAGS),PIP_EXTRA_INDEX_URL="$(patsubst --extra-index-url%,%,$(PIP_FLAGS))") \
 		$(BIN)/python bench/serving.py artifacts/demo $(BENCH_FLAGS)
 
 test: $(STAMP)

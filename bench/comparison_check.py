@@ -27,13 +27,13 @@ from pintower.artifacts import read_json
 from pintower.bench.comparison import Change, compare
 from pintower.bench.machine import commit, device, versions
 from pintower.bench.results import Result
-from pintower.errors import PintowerError
+from pintower.errors import InputError, PintowerError
 from pintower.figures import COLOURS, INK, plot_style, to_svg
 from pintower.repository.layout import RepositoryLayout
 from pintower.repository.release_file import Release
 
 SCENARIO = "zipf"
-REQUESTS = 3_000
+REQUESTS = 1_500
 LEVELS = (1, 4)
 ORDER = ("unchanged", "planted", "unchanged", "unchanged", "planted", "unchanged", "unchanged")
 """Of the runs; the first is one of the unchanged release, which says how long the others wait."""
@@ -58,7 +58,7 @@ class TritonPythonModel(ReleaseModel):
         return super().execute(requests)
 '''
 METHOD = (
-    "serving.py on the demo's release alone, the query log with a warm cache, 3,000 requests a "
+    "serving.py on the demo's release alone, the query log with a warm cache, 1,500 requests a "
     "pass, one run after the other, in the order of `order`; compared as pintower bench compare "
     "does, with a bound of 5 %. unchanged: each two runs of the release. planted: each run of the "
     "release with each run of a copy whose look-up first waits busily for 15 % of the first run's "
@@ -70,7 +70,7 @@ def main() -> None:
     """Measure, compare, write the result and print it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("workdir", type=Path, help="work folder of a finished run with a log")
-    parser.add_argument("--rounds", type=int, default=10, help="of each run")
+    parser.add_argument("--rounds", type=int, default=8, help="of each run")
     parser.add_argument("--runs", type=Path, default=Path("artifacts/comparison_check"))
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder for the result")
     given = parser.parse_args()
@@ -140,6 +140,12 @@ def measured(workdir: Path, name: str, given: argparse.Namespace) -> Path:
         if done.returncode:
             raise PintowerError(f"The run {name} failed: {done.stderr.strip()[-400:]}")
     (found,) = folder.glob("run-*.json")
+    made = read_json(found)
+    if (made["rounds"], made["commit"]) != (given.rounds, commit()):
+        raise InputError(
+            f"{found} has {made['rounds']} rounds of commit {made['commit']}; asked for were "
+            f"{given.rounds} of {commit()}. Give --runs another folder, or delete this one."
+        )
     return found
 
 

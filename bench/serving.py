@@ -34,11 +34,12 @@ from pintower.serving.layout import read_layout
 
 METHOD = (
     "perf_analyzer on the machine that serves, loopback, gRPC to Triton and HTTP to services that "
-    "have no gRPC; every row sent once. Rounds go through all scenarios and systems, each freshly "
-    "started and warmed up; figures are over the requests of all rounds, intervals by resampling "
+    "have no gRPC; every row sent once, but for `repeat`. Rounds go through all scenarios and "
+    "systems, those with rounds = one in the first alone, each freshly started and warmed up; "
+    "figures are over the requests of all rounds, intervals by resampling "
     "rounds and requests. A closed loop keeps its level of requests in flight; in an open loop "
     "latency counts from when a request is due. zipf: after the log's first 20,000 requests. "
-    "yardstick_ms: a fixed piece of work around each pass, the machine's speed just then. memory: "
+    "yardstick_ms: a fixed piece of work during each pass, the machine's speed just then. memory: "
     "of all processes, shared pages once. cpu_ms_a_request: of the serving processes. Ratios at a "
     "limit: each side's most requests a second at a p99 within the naive peer's own best p99."
 )
@@ -48,14 +49,10 @@ def main() -> None:
     """Measure, write the result and the plot, print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("workdir", type=Path, help="work folder of a finished run with a log")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--requests", type=int, help="of each pass, instead of the scenarios'")
+    parser.add_argument("--rounds", type=positive, default=3)
+    parser.add_argument("--requests", type=positive, help="of each pass, for the scenarios' own")
     parser.add_argument(
-        "--levels",
-        type=int,
-        nargs="*",
-        default=[],
-        help="of the scenarios' requests in flight, these alone",
+        "--levels", type=positive, nargs="*", default=[], help="in flight, these of each scenario"
     )
     parser.add_argument("--scenarios", nargs="*", default=[], help="names; all without it")
     parser.add_argument("--systems", nargs="*", default=[], help="names; all without it")
@@ -83,12 +80,21 @@ def run(given: argparse.Namespace) -> None:
     if unknown := sorted(set(given.systems) - set(NAMES)):
         raise InputError(f"No system {', '.join(unknown)}; there are {', '.join(NAMES)}.")
     workdir: Path = given.workdir
-    scenarios = [changed(one, given) for one in load_scenarios(given.scenarios)]
+    scenarios = [
+        scenario
+        for scenario in (changed(one, given) for one in load_scenarios(given.scenarios))
+        if scenario.closed or scenario.rates
+    ]
+    if not scenarios:
+        raise InputError(f"No scenario has one of the levels {given.levels}.")
     if read_json(workdir / "models" / "contract.json")["symbols"]["Q"]:
         raise InputError("This bench sends no feature vectors of queries, which the release takes.")
     environment = ensure_environment()
     peers = dict(named_folder(item) for item in given.peers_env)
     loads = Loads(workdir)
+    for scenario in scenarios:
+        loads.passes(scenario)  # refuses a log that is too short, before anything is measured
+    given.out.mkdir(parents=True, exist_ok=True)
     wanted = {name for one in scenarios for name in one.systems if name in (given.systems or NAMES)}
     roofline = measure_roofline(workdir / "models", logged_queries(workdir / "data"))
     partial = given.out / f".{given.name}.partial.json"
@@ -120,11 +126,20 @@ def run(given: argparse.Namespace) -> None:
     print_table(result["rows"], scenarios)
 
 
+def positive(text: str) -> int:
+    """Return a whole number above 0, for argparse."""
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return number
+
+
 def changed(scenario: Scenario, given: argparse.Namespace) -> Scenario:
     """Return a scenario with the requests and levels that were asked for."""
-    closed = tuple(one for one in scenario.closed if one in given.levels)
-    update = {"requests": given.requests} if given.requests else {}
-    return scenario.model_copy(update=update | ({"closed": closed} if given.levels else {}))
+    update: dict[str, Any] = {"requests": given.requests} if given.requests else {}
+    if given.levels:
+        update["closed"] = tuple(one for one in scenario.closed if one in given.levels)
+        update["rates"] = ()
+    return scenario.model_copy(update=update)
 
 
 def prepare(systems: Systems, wanted: set[str]) -> tuple[dict[str, System], dict[str, str]]:

@@ -66,6 +66,7 @@ def main() -> None:
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # ends the section, too
     chosen = {name: SECTIONS[name] for name in given.only or SECTIONS}
+    tensorrt = given.tensorrt.resolve() if given.tensorrt else None
     machine = described_device(given.device)
     name = "gpu" if given.device == "cuda" else "gpu_rehearsal"
     place = given.out / f"{name}-{file_part(machine)}.json"
@@ -92,7 +93,7 @@ def main() -> None:
             seconds = 60 * given.minutes * share / shares
             sys.stderr.write(f"{section}: at most {seconds:.0f} s\n")
             settings = Settings(
-                given.carried.resolve(), given.device, given.quick, seconds, given.tensorrt
+                given.carried.resolve(), given.device, given.quick, seconds, tensorrt
             )
             followed(section, measure, settings, told, keep)
     failed = [row for row in rows if "reason" in row]

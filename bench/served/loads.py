@@ -142,6 +142,11 @@ class Loads:
         random = np.random.default_rng(self._seed)
         if scenario.arrivals == "poisson":
             return poisson_intervals(rate, scenario.requests, self._seed)
+        if np.isnan(self._times.astype(np.float64)).any():
+            raise InputError(
+                f"Scenario {scenario.name} sends requests as far apart as in the log, and the log "
+                f"of {self._workdir} has no timestamps. Name other --scenarios."
+            )
         first = scenario.warm_requests + begin
         waits = np.diff(self._times[first : first + scenario.requests + 1]).astype(np.float64)
         # The log counts whole seconds.

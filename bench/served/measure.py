@@ -2,13 +2,12 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
 import psutil
 
-from pintower.bench.yardstick import paced
+from pintower.bench.yardstick import Yardstick
 from pintower.errors import PintowerError
 from pintower.progress import track
 from pintower.serving.load_results import LoadResult, one_after_another
@@ -51,24 +50,34 @@ def _visit(
     scenario: Scenario, system: System, loads: Loads, taken: dict[tuple[Any, ...], dict[str, Any]]
 ) -> None:
     """Start a system, send a scenario's passes, and keep what was measured."""
+    logger.info("%s: %s", scenario.name, system.name)
+    try:
+        _measure(scenario, system, loads, taken)
+    except PintowerError as error:
+        if system.name == "pintower":
+            raise
+        logger.warning("%s, %s: %s", scenario.name, system.name, error)
+        for one in loads.passes(scenario):
+            _entry(taken, scenario, system, one)["failed"] = str(error)
+
+
+def _measure(
+    scenario: Scenario, system: System, loads: Loads, taken: dict[tuple[Any, ...], dict[str, Any]]
+) -> None:
     warmup = loads.warmup(scenario)
     if not system.cached:
         warmup = warmup[-WARM_UP:]
-    logger.info("%s: %s", scenario.name, system.name)
     with system.start() as running:
         if scenario.queries != "log" or scenario.warm_requests or not system.cached:
             rows = loads.rows(scenario, warmup)
             running.send(scenario.model, rows, concurrency=min(_WARM_CONCURRENCY, len(rows)))
         for one in loads.passes(scenario):
-            key = (scenario.name, system.name, one.load, one.level, one.candidates)
-            found = taken.setdefault(
-                key,
-                {"scenario": scenario, "system": system, "pass": one, "results": [], "rounds": []},
-            )
+            found = _entry(taken, scenario, system, one)
             try:
-                (result, spent), pace = paced(partial(_send, running, scenario, one, loads))
+                with Yardstick() as yardstick:
+                    result, spent = _send(running, scenario, one, loads)
             except PintowerError as error:
-                logger.warning("%s: %s", " ".join(map(str, key)), error)
+                logger.warning("%s, %s, %g: %s", scenario.name, system.name, one.level, error)
                 found["failed"] = str(error)
                 continue
             found["results"].append(result)
@@ -78,7 +87,9 @@ def _visit(
                     "p50_ms": round(result.p50_ms, 5),
                     "p90_ms": round(result.p90_ms, 5),
                     "p99_ms": round(result.p99_ms, 5),
-                    "yardstick_ms": round(pace, 5),
+                    "yardstick_ms": round(
+                        yardstick.milliseconds(result.timings.begin, result.timings.end), 5
+                    ),
                     "cpu_ms_a_request": round(1e3 * spent / result.requests, 4),
                     "memory_mib": round(_memory_mib(running), 1),
                 }
@@ -88,6 +99,15 @@ def _visit(
                 scenario.name, system.name, one.load, one.level, one.candidates,
                 result.throughput, result.p50_ms, result.p99_ms,
             )  # fmt: skip
+
+
+def _entry(
+    taken: dict[tuple[Any, ...], dict[str, Any]], scenario: Scenario, system: System, one: Pass
+) -> dict[str, Any]:
+    """Return what is kept of a pass over all rounds, made at its first."""
+    key = (scenario.name, system.name, one.load, one.level, one.candidates)
+    empty = {"scenario": scenario, "system": system, "pass": one, "results": [], "rounds": []}
+    return taken.setdefault(key, empty)
 
 
 def _send(

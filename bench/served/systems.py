@@ -155,11 +155,17 @@ class Systems:
         """Return a system, its environment installed and its files written.
 
         Raises:
-            InputError: for a name that is none of :data:`NAMES`.
+            InputError: for a name that is none of :data:`NAMES`, or a work folder without the
+                student that the system is made from.
             SetupError: if its environment cannot be installed.
         """
         if name not in NAMES:
             raise InputError(f"No system {name!r}; there are {', '.join(NAMES)}.")
+        if name not in ("pintower", "bls") and not (self._workdir / "student").is_dir():
+            raise InputError(
+                f"{self._workdir} has no folder student, which {name} is made from. Take the work "
+                "folder of a finished `pintower run`."
+            )
         root = Path(self._folder.name) / name
         if name == "fastapi":
             script = Path(__file__).with_name("fastapi_app.py")

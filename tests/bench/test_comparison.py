@@ -63,7 +63,7 @@ def bench_result(
         rows.append(
             {
                 "scenario": scenario, "system": system, "load": load, "level": level,
-                "candidates": 100, "requests": 2000, "p50_ms": float(np.median(times)),
+                "candidates": 100, "requests": 200 * rounds, "p50_ms": float(np.median(times)),
                 "rounds": measured,
             }
         )  # fmt: skip
@@ -183,10 +183,10 @@ def test_a_result_beside_itself_has_not_changed_even_without_scatter() -> None:
 
 def test_rows_of_one_side_are_named() -> None:
     found = compared(bench_result(1, loads=LOADS[:2]), bench_result(2, loads=LOADS[1:]))
-    assert found.only_before == ("pintower, log, closed, 1 in flight, 100 pins",)
+    assert found.only_before == ("pintower, log, closed, 1 in flight, 200 requests of 100 pins",)
     assert found.only_after == (
-        "pintower, log, open, 200/s, 100 pins",
-        "rival, log, closed, 1 in flight, 100 pins",
+        "pintower, log, open, 200/s, 200 requests of 100 pins",
+        "rival, log, closed, 1 in flight, 200 requests of 100 pins",
     )
     assert {item.level for item in found.changes} == {4}
     json.dumps(asdict(found))
@@ -197,6 +197,14 @@ def test_figures_are_given_as_measured() -> None:
     item = compared(before, after).changes[0]
     assert item.after == pytest.approx(2 * item.before)
     assert item.change == pytest.approx(0, abs=1e-12)
+
+
+def test_rows_of_another_number_of_requests_are_no_pair() -> None:
+    fewer = bench_result(2, loads=LOADS)
+    fewer["rows"][0]["requests"] //= 2
+    found = compared(bench_result(1), fewer)
+    assert found.only_before == ("pintower, log, closed, 1 in flight, 200 requests of 100 pins",)
+    assert found.only_after == ("pintower, log, closed, 1 in flight, 100 requests of 100 pins",)
 
 
 def test_results_of_different_devices_are_refused() -> None:

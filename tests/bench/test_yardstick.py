@@ -1,18 +1,22 @@
 """The yardstick, as far as it can be told without a clock."""
 
+import time
+
 import pytest
 
-from pintower.bench import yardstick as module
-from pintower.bench.yardstick import paced, yardstick
+from pintower.bench.yardstick import Yardstick
 
 
-def test_the_yardstick_measures_something() -> None:
-    assert yardstick() > 0
+def test_a_block_of_any_length_has_a_pace() -> None:
+    with Yardstick() as yardstick:
+        pass
+    assert yardstick.milliseconds() > 0
 
 
-def test_a_measurements_pace_is_between_the_one_before_and_the_one_after(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    paces = iter([4.0, 9.0])
-    monkeypatch.setattr(module, "yardstick", lambda: next(paces))
-    assert paced(lambda: "measured") == ("measured", pytest.approx(6.0))
+def test_the_pace_of_a_time_is_taken_from_the_pieces_within_it() -> None:
+    with Yardstick() as yardstick:
+        time.sleep(0.01)
+    yardstick._taken = [(at, at * 1e-3) for at in range(1, 21)]
+    assert yardstick.milliseconds(3, 9) == pytest.approx(6)
+    assert yardstick.milliseconds(3, 6) == pytest.approx(10.5)  # four are too few
+    assert yardstick.milliseconds() == pytest.approx(10.5)

@@ -25,7 +25,7 @@ from pintower.bench.load import (
 )
 from pintower.bench.machine import commit, device, versions
 from pintower.bench.roofline import measure_roofline
-from pintower.bench.yardstick import paced
+from pintower.bench.yardstick import Yardstick
 from pintower.config import BenchConfig
 from pintower.contracts import Contract
 from pintower.progress import track
@@ -49,7 +49,7 @@ _METHOD = (
     "measured; every measured request is sent once, in the order of the log. Percentiles are taken "
     "over all requests. cache_hit_rate is the query encoder's hits over its answered requests. "
     "Step times are the server's own, microseconds a request, cache hits included. Rounds go "
-    "through all scenarios and concurrencies; yardstick_ms: a fixed piece of work around each "
+    "through all scenarios and concurrencies; yardstick_ms: a fixed piece of work during each "
     "pass, the machine's speed just then."
 )
 
@@ -83,8 +83,7 @@ def run(config: BenchConfig, inputs: Mapping[str, Path], folder: Path) -> dict[s
     paces: list[list[float]] = [[] for _ in plan]
     for number in track(range(config.rounds * len(plan)), "Measuring latency", unit="measurements"):
         place = number % len(plan)
-        send = partial(_send, environment, inputs["repository"], *plan[place])
-        result, pace = paced(send)
+        result, pace = _send(environment, inputs["repository"], *plan[place])
         passes[place].append(result)
         paces[place].append(pace)
     rows = [
@@ -124,17 +123,15 @@ def _send(
     load: Load,
     warmup: Load,
     concurrency: int,
-) -> LoadResult:
+) -> tuple[LoadResult, float]:
+    """Return what was measured, and the yardstick meanwhile."""
     addresses = free_addresses()
     with TritonServer(environment, repository, addresses=addresses):
-        return run_load(
-            environment,
-            addresses,
-            _ENSEMBLE,
-            as_rows(load),
-            concurrency=min(concurrency, len(load.requests)),
-            warmup=as_rows(warmup),
-        )
+        send = partial(run_load, environment, addresses, _ENSEMBLE)
+        send(as_rows(warmup), concurrency=min(concurrency, len(warmup.requests)))
+        with Yardstick() as yardstick:
+            result = send(as_rows(load), concurrency=min(concurrency, len(load.requests)))
+    return result, yardstick.milliseconds(result.timings.begin, result.timings.end)
 
 
 def _row(

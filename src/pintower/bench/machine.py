@@ -47,17 +47,27 @@ def versions() -> dict[str, str]:
 
 
 def commit() -> str | None:
-    """Return the checkout's commit; None for an installed package."""
+    """Return the checkout's commit, with ``-dirty`` where files were changed since.
+
+    Results of the bench are no such change. None for an installed package.
+    """
     try:
-        done = subprocess.run(
-            ["git", "rev-parse", "HEAD"],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        _git("ls-files", "--error-unmatch", Path(__file__).name)
+        found = _git("rev-parse", "HEAD")
+        changed = _git("status", "--porcelain", "-uno", "--", ":/", ":(top,exclude)bench/results")
     except (OSError, subprocess.CalledProcessError):
         return None
+    return f"{found}-dirty" if changed else found
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(
+        ["git", *arguments],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return done.stdout.strip()
 
 

@@ -28,7 +28,10 @@ class Round(BaseModel):
 
 
 class Row(BaseModel):
-    """One system under one load; ``level`` is requests in flight, or requests a second."""
+    """One system under one load; ``level`` is requests in flight, or requests a second.
+
+    ``requests`` are those of all rounds.
+    """
 
     rounds: list[Round] = Field(min_length=_LEAST_ROUNDS)
     scenario: str
@@ -36,17 +39,20 @@ class Row(BaseModel):
     load: Literal["closed", "open"]
     level: float
     candidates: int
+    requests: int
 
     @property
-    def key(self) -> tuple[str, str, str, float, int]:
-        """By which rows of two results are matched."""
-        return self.system, self.scenario, self.load, self.level, self.candidates
+    def key(self) -> tuple[str, str, str, float, int, int]:
+        """By which rows of two results are matched: another number of requests is another load."""
+        load = (self.system, self.scenario, self.load, self.level, self.candidates)
+        return *load, self.requests // len(self.rounds)
 
     @property
     def name(self) -> str:
         """The row in words."""
         loaded = f"{self.level:g} in flight" if self.load == "closed" else f"{self.level:g}/s"
-        return f"{self.system}, {self.scenario}, {self.load}, {loaded}, {self.candidates:,} pins"
+        sent = f"{self.requests // len(self.rounds):,} requests of {self.candidates:,} pins"
+        return f"{self.system}, {self.scenario}, {self.load}, {loaded}, {sent}"
 
     def values(self, metric: Metric) -> list[float]:
         """Return a figure's logarithm in each round, as measured."""

@@ -77,8 +77,7 @@ def _print(found: "Comparison") -> None:
     stdout.print(
         "Changes and intervals are after dividing by the yardstick; the intervals of "
         f"{found.system} together hold at 95 % ({found.confidence:.2%} each). noise: no change "
-        "told apart from noise; a worsening "
-        "of `could tell` and more would have been."
+        "told apart from noise; to be told, a worsening has to come out as `could tell` or more."
     )
     _print_yardstick(found)
     blind = sum(item.verdict == "noise" and item.smallest > found.bound for item in found.judged)

@@ -25,8 +25,8 @@ class Timings:
     """When requests were sent and answered.
 
     Attributes:
-        sent: [N] int64, nanoseconds.
-        answered: [N] int64, nanoseconds, of the same requests.
+        sent: [N] int64, nanoseconds since the epoch.
+        answered: [N] int64, likewise, of the same requests.
     """
 
     sent: npt.NDArray[np.int64]
@@ -36,6 +36,16 @@ class Timings:
     def latencies_ms(self) -> npt.NDArray[np.float64]:
         """[N] float64, milliseconds each request took, as the client saw it."""
         return (self.answered - self.sent) / 1e6
+
+    @property
+    def begin(self) -> float:
+        """When the first request was sent, seconds since the epoch."""
+        return float(self.sent.min()) / 1e9
+
+    @property
+    def end(self) -> float:
+        """When the last one was answered, seconds since the epoch."""
+        return float(self.answered.max()) / 1e9
 
     @property
     def seconds(self) -> float:
