@@ -22,6 +22,7 @@ from typing import Any
 
 from collect import RESULTS, keep, print_row
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from pintower.artifacts import read_json
 from pintower.bench.comparison import Change, compare
@@ -202,28 +203,38 @@ def headline(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def intervals(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return SVG: the change of the planted figure in each comparison, with its interval."""
+    """Return SVG: the change of p50 in each comparison, with its interval, a panel a level."""
     with plot_style():
-        figure = Figure(figsize=(7.0, 3.2))
-        axes = figure.subplots()
-        for kind, colour in (("unchanged", COLOURS[0]), ("planted", COLOURS[2])):
-            places = [place for place, row in enumerate(rows, 1) if row["kind"] == kind]
-            changes = [row["changes"][0] for row in rows if row["kind"] == kind]
-            middle = [100 * item["change"] for item in changes]
-            ends = [
-                [100 * abs(item["change"] - item[end]) for item in changes]
-                for end in ("low", "high")
-            ]
-            axes.errorbar(
-                places, middle, yerr=ends, fmt="o", markersize=4, color=colour, label=kind
-            )
-        axes.axhline(0, color=INK, linewidth=0.6)
-        axes.axhline(100 * SHARE, color=INK, linewidth=0.6, linestyle=":")
-        axes.set_xlabel("comparison")
-        axes.set_ylabel("p50, one in flight: change, %")
-        axes.legend(frameon=False, labelcolor=INK)
+        figure = Figure(figsize=(9.0, 3.2))
+        panels = figure.subplots(1, len(LEVELS), sharey=True)
+        for axes, level in zip(panels, LEVELS, strict=True):
+            for kind, colour in (("unchanged", COLOURS[0]), ("planted", COLOURS[2])):
+                places = [place for place, row in enumerate(rows, 1) if row["kind"] == kind]
+                changes = [_p50(row, level) for row in rows if row["kind"] == kind]
+                ends = [
+                    [100 * abs(item["change"] - item[end]) for item in changes]
+                    for end in ("low", "high")
+                ]
+                axes.errorbar(
+                    places, [100 * item["change"] for item in changes], yerr=ends, fmt="o",
+                    markersize=4, color=colour, label=kind,
+                )  # fmt: skip
+            axes.axhline(0, color=INK, linewidth=0.6)
+            axes.axhline(100 * SHARE, color=INK, linewidth=0.6, linestyle=":")
+            axes.set_title(f"{level} in flight", fontsize=10, color=INK, loc="left")
+            axes.set_xlabel("comparison")
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        panels[0].set_ylabel("p50: change, %")
+        panels[-1].legend(frameon=False, labelcolor=INK)
         figure.tight_layout()
     return to_svg(figure)
+
+
+def _p50(row: Mapping[str, Any], level: int) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = next(
+        item for item in row["changes"] if (item["level"], item["metric"]) == (level, "p50_ms")
+    )
+    return found
 
 
 def _planted_figure(item: Change) -> bool:
