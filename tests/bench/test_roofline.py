@@ -9,6 +9,28 @@ from onnx import TensorProto, helper, numpy_helper
 from pintower.bench.roofline import graph_work
 
 
+def test_weights_made_once_a_request_count_for_every_row(tmp_path: Path) -> None:
+    weights = {"pin": np.zeros((4, 8), np.float32), "product": np.zeros((4, 8), np.float32)}
+    nodes = [
+        helper.make_node("Transpose", ["QUERY_EMBEDDING"], ["column"]),
+        helper.make_node("Mul", ["product", "column"], ["scaled"]),
+        helper.make_node("Add", ["pin", "scaled"], ["mixed"]),
+        helper.make_node("MatMul", ["PIN_EMBEDDINGS", "mixed"], ["OUT"]),
+    ]
+    inputs = {"QUERY_EMBEDDING": (1, 4), "PIN_EMBEDDINGS": ("pins", 4)}
+    graph = helper.make_graph(
+        nodes,
+        "work",
+        [helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in inputs.items()],
+        [helper.make_tensor_value_info("OUT", TensorProto.FLOAT, ("pins", 8))],
+        [numpy_helper.from_array(array, name) for name, array in weights.items()],
+    )
+    path = tmp_path / "model.onnx"
+    onnx.save(helper.make_model(graph), path)
+    work = graph_work(path, {"QUERY_EMBEDDING"})
+    assert (work.float_operations, work.weight_bytes) == (2 * 4 * 8, 4 * 4 * 8)
+
+
 def test_products_of_what_varies_are_counted_and_all_weights_are_read(tmp_path: Path) -> None:
     weights = {
         "once": np.zeros((4, 8), np.float32),

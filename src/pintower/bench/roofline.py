@@ -130,8 +130,10 @@ def graph_work(path: Path, fixed: set[str]) -> Work:
         fixed: inputs that come once a request, whatever the number of rows: products of them alone
             are left out of the operations.
     """
-    graph = onnx.load(path).graph
+    model = onnx.load(path)
+    graph = model.graph
     weights = {item.name: item for item in graph.initializer}
+    matrices = _matrices(onnx.shape_inference.infer_shapes(model).graph)
     rows = {item.name for item in graph.input} - fixed - set(weights)
     operations = {True: 0, False: 0}
     size = 0
@@ -149,7 +151,22 @@ def graph_work(path: Path, fixed: set[str]) -> Work:
             eight = held.data_type in (TensorProto.INT8, TensorProto.UINT8)
             operations[eight] += 2 * count if varies else 0
             size += count * numpy_helper.to_array(held).itemsize
+        right = node.input[1] if len(node.input) > 1 else ""
+        if varies and right in matrices and right not in rows:  # weights made once a request
+            operations[False] += 2 * matrices[right]
+            size += 4 * matrices[right]
     return Work(operations[True], operations[False], size)
+
+
+def _matrices(graph: onnx.GraphProto) -> dict[str, int]:
+    """Return the number of elements of each computed matrix whose shape is known."""
+    shapes = {
+        item.name: [dim.dim_value for dim in item.type.tensor_type.shape.dim]
+        for item in graph.value_info
+    }
+    return {
+        name: int(np.prod(dims)) for name, dims in shapes.items() if len(dims) == 2 and all(dims)
+    }
 
 
 _PRODUCTS = {
