@@ -1,5 +1,7 @@
 """The serving bench: scenarios, the requests they make, and the figures that are quoted."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +10,12 @@ import pytest
 
 from bench.served.headline import best_p99, headline, throughput_within
 from bench.served.loads import WARM_UP, Loads
+from bench.served.measure import measure
 from bench.served.scenarios import FOLDER, Scenario, load_scenarios
+from bench.served.systems import Running, System
 from pintower.data.candidates import CandidateIndex
 from pintower.data.tables import QUERY_LOG
-from pintower.errors import InputError
+from pintower.errors import InputError, SetupError
 
 
 @pytest.fixture
@@ -118,3 +122,32 @@ def test_embedding_is_held_to_the_best_peer_of_each_figure() -> None:
     assert found["embedding_p50_vs_best_peer"] == 0.1
     assert found["embedding_throughput_vs_best_peer"] == 8.0
     assert found["encoder_over_roofline_16tok"] == 1.8
+
+
+@contextmanager
+def dies() -> Iterator[Running]:
+    raise SetupError("no torch there")
+    yield
+
+
+def test_a_peer_that_does_not_start_is_a_row_with_its_reason_and_ours_an_error(
+    workdir: Path,
+) -> None:
+    asked = scenario(queries="unique", systems=("pintower", "bls"), requests=20)
+    peer = System("bls", False, (), "", dies)
+    (rows,) = measure([asked], {"bls": peer}, Loads(workdir), 1)
+    assert [(row["level"], row["failed"]) for row in rows] == [
+        (1, "no torch there"),
+        (4, "no torch there"),
+    ]
+    own = System("pintower", False, (), "", dies)
+    with pytest.raises(SetupError, match="no torch"):
+        list(measure([asked], {"pintower": own}, Loads(workdir), 1))
+
+
+def test_waits_of_a_log_without_times_are_refused(workdir: Path) -> None:
+    path = workdir / "data" / f"{QUERY_LOG}.parquet"
+    log = pl.read_parquet(path).with_columns(timestamp=pl.lit(None, pl.Int64))
+    log.write_parquet(path)
+    with pytest.raises(InputError, match="no timestamps"):
+        Loads(workdir).passes(scenario(closed=(), rates=(100.0,), arrivals="log"))
