@@ -1,6 +1,7 @@
 """The ensembles on the genuine tritonserver, in a closed loop by the genuine perf_analyzer."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -22,8 +23,8 @@ from pintower.serving.addresses import Addresses, free_addresses
 from pintower.serving.environment import ServerEnvironment, ensure_environment
 from pintower.serving.layout import read_layout
 from pintower.serving.load_results import LoadResult
+from pintower.serving.perf_analyzer import HaltedError, run_load
 from pintower.serving.perf_analyzer import Row as Inputs
-from pintower.serving.perf_analyzer import run_load
 from pintower.serving.server import TritonServer
 
 from .section import Budget, Emit, Row, Settings, told
@@ -134,7 +135,7 @@ def _unique(
                 with told(emit, {**row, "concurrency": step}):
                     budget.require()
                     rows = as_inputs(load)
-                    found = _send(bench, addresses, model, rows, before, step)
+                    found = _again(partial(_send, bench, addresses, model, rows, before, step))
                     emit({**row, **_figures(bench, found)})
                 before = []
 
@@ -147,7 +148,7 @@ def _replay(
     for step in steps:
         with told(emit, {**row, "concurrency": step}):
             budget.require()
-            found = _replayed(bench, load, warmup, step)
+            found = _again(partial(_replayed, bench, load, warmup, step))
             emit({**row, "repeat_share": round(load.repeat_share, 4), **_figures(bench, found)})
 
 
@@ -155,6 +156,17 @@ def _replayed(bench: Bench, load: Load, warmup: Load, step: int) -> LoadResult:
     addresses = free_addresses()
     with _server(bench, addresses, CACHE):
         return _send(bench, addresses, "relevance", as_rows(load), as_rows(warmup), step)
+
+
+def _again(sending: Callable[[], LoadResult]) -> LoadResult:
+    """Send up to three times: with 64 in flight perf_analyzer often comes to a halt half-way.
+
+    Nothing that was answered before helps: the cache is too small, or the server a new one.
+    """
+    for _ in range(2):
+        with suppress(HaltedError):
+            return sending()
+    return sending()
 
 
 def _server(bench: Bench, addresses: Addresses, cache_bytes: int) -> TritonServer:

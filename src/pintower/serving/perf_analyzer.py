@@ -35,6 +35,7 @@ from pintower.serving.load_results import LoadResult, Timings, read_timings
 from pintower.serving.metrics import scrape_metrics, subtract_metrics
 
 __all__ = [
+    "HaltedError",
     "Load",
     "Row",
     "perf_command",
@@ -253,7 +254,7 @@ def _folder(given: Path | None) -> Iterator[Path]:
         yield Path(name)
 
 
-class _HaltedError(PintowerError):
+class HaltedError(PintowerError):
     """perf_analyzer has come to a halt.
 
     Attributes:
@@ -287,7 +288,7 @@ def _one_pass(
         try:
             _run(command, environment.perf_variables(), folder, timeout, seen)
             break
-        except _HaltedError as halted:
+        except HaltedError as halted:
             if not halted.sent_nothing or attempt == _ATTEMPTS:
                 raise
             logger.warning("perf_analyzer did not begin; starting it again")
@@ -332,7 +333,7 @@ def _run(
                         ) from None
                     before, last = last, None if seen is None else seen()
                     if seen is not None and last == before:
-                        raise _HaltedError(sent_nothing=last == first) from None
+                        raise HaltedError(sent_nothing=last == first) from None
         except BaseException:
             process.kill()
             raise
