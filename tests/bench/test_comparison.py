@@ -77,15 +77,13 @@ def compared(before: dict[str, Any], after: dict[str, Any], **options: Any) -> C
     return compare(Result.model_validate(before), Result.model_validate(after), **options)
 
 
-@pytest.mark.parametrize("rounds", [5, 6, 8, 10])
+@pytest.mark.parametrize("rounds", [5, 6, 7, 8])
 def test_a_planted_slowdown_is_found_and_only_where_it_is(rounds: int) -> None:
     found = compared(
         bench_result(rounds, rounds=rounds), bench_result(100 + rounds, rounds=rounds, slowed=1.15)
     )
     assert len(found.changes) == COMPARISONS
-    assert found.regressions
-    if rounds >= 8:
-        assert found.regressions == found.judged
+    assert found.regressions == found.judged
     for item in found.judged:
         assert item.verdict == "slower"
         wanted = 0.15 if item.metric == "p50_ms" else 1 / 1.15 - 1
@@ -125,17 +123,17 @@ def test_a_large_change_within_the_noise_is_no_regression() -> None:
     assert found.regressions == ()
 
 
-def test_what_would_fail_is_what_fails() -> None:
+def test_what_could_have_been_told_is_what_is_told() -> None:
     before, after = bench_result(1), bench_result(2)
     (item,) = (c for c in compared(before, after).judged if c.level == 4 and c.metric == "p50_ms")
-    for share, fails in ((0.99, False), (1.01, True)):
+    for share, verdict in ((0.99, "noise"), (1.01, "slower")):
         planted = json.loads(json.dumps(after))
         for measured in planted["rows"][1]["rounds"]:
             measured["p50_ms"] *= (1 + share * item.smallest) / (1 + item.change)
         (again,) = (
             c for c in compared(before, planted).judged if c.level == 4 and c.metric == "p50_ms"
         )
-        assert again.beyond_bound == fails
+        assert again.verdict == verdict
 
 
 def test_peers_never_fail_it_unless_asked_for() -> None:

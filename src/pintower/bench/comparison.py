@@ -7,9 +7,8 @@ Bonferroni: it gives each figure an interval of its own and holds however they h
 the p50 and the throughput of one pass do.
 
 An interval knows the scatter between rounds and nothing else: what stays the same through all
-rounds of one result and is otherwise in the next (a build, a boot, a neighbour on the machine) is
-in it only as far as every round starts afresh. So a figure is a regression only where its whole
-interval is worse than a bound, which leaves room for that.
+rounds of one result and is otherwise in the next (a build, a boot, a placement in memory) is in it
+only as far as every round starts afresh.
 """
 
 import math
@@ -44,9 +43,9 @@ class Change:
         change: share by which the figure, the machine's speed taken out, is higher in the second.
         low: lower end of the change's interval.
         high: upper end.
-        smallest: the least change for the worse that would have been beyond the bound.
+        smallest: the least change for the worse that this pair of results could have told.
         verdict: ``noise`` where no change is told apart from it.
-        beyond_bound: the whole interval is worse than the bound.
+        beyond_bound: slower, and the change itself worse than the bound.
     """
 
     system: str
@@ -163,8 +162,8 @@ def welch(
 def _change(first: Row, second: Row, metric: Metric, bound: float, confidence: float) -> Change:
     sign = WORSE[metric]
     moved, half = welch(first.normalised(metric), second.normalised(metric), confidence)
+    change = math.expm1(moved)
     slower, faster = sign * moved > half, -sign * moved > half
-    allowed = math.log1p(sign * bound)
     return Change(
         system=first.system,
         scenario=first.scenario,
@@ -174,12 +173,12 @@ def _change(first: Row, second: Row, metric: Metric, bound: float, confidence: f
         metric=metric,
         before=math.exp(statistics.fmean(first.values(metric))),
         after=math.exp(statistics.fmean(second.values(metric))),
-        change=math.expm1(moved),
+        change=change,
         low=math.expm1(moved - half),
         high=math.expm1(moved + half),
-        smallest=abs(math.expm1(allowed + sign * half)),
+        smallest=abs(math.expm1(sign * half)),
         verdict="slower" if slower else "faster" if faster else "noise",
-        beyond_bound=sign * (moved - allowed) > half,
+        beyond_bound=slower and sign * change > bound,
     )
 
 

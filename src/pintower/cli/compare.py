@@ -31,7 +31,7 @@ def compare(
         typer.Argument(metavar="B.json", exists=True, dir_okay=False, help="The result after."),
     ],
     bound: Annotated[
-        float, typer.Option(min=0, max=0.9, help="Share by which a figure may be worse.")
+        float, typer.Option(min=0, help="Share by which a figure may be worse; more fails it.")
     ] = 0.05,
     system: Annotated[
         str, typer.Option(help="Whose figures may fail it; others are for scale.")
@@ -40,8 +40,8 @@ def compare(
 ) -> None:
     """Tell change from noise between two results; exit code 1 on a regression beyond the bound.
 
-    A regression is a p50 or a throughput whose whole interval is worse by more than the bound, the
-    machine's speed taken out.
+    A regression is a p50 or a throughput whose whole interval is worse and which itself is worse
+    by more than the bound, the machine's speed taken out.
     """
     from pintower.bench.comparison import compare as make
     from pintower.bench.results import Result
@@ -77,14 +77,14 @@ def _print(found: "Comparison") -> None:
     stdout.print(
         "Changes and intervals are after dividing by the yardstick; the intervals of "
         f"{found.system} together hold at 95 % ({found.confidence:.2%} each). noise: no change "
-        "told apart from noise. A worsening fails it where it comes out as `would fail` or more."
+        "told apart from noise; to be told, a worsening has to come out as `could tell` or more."
     )
     _print_yardstick(found)
-    blind = sum(not item.beyond_bound and item.smallest > 3 * found.bound for item in found.judged)
+    blind = sum(item.verdict == "noise" and item.smallest > found.bound for item in found.judged)
     if blind:
         stdout.print(
-            f"{blind} of {len(found.judged)} figures of {found.system} scatter so much that only a "
-            f"worsening of more than {3 * found.bound:.1%} would fail: more rounds tell more.",
+            f"{blind} of {len(found.judged)} figures of {found.system} could not have told a "
+            f"worsening of {found.bound:.1%}: more rounds could.",
             markup=False,
         )
 
@@ -104,7 +104,7 @@ def _table(title: str, changes: Sequence["Change"], regressions: Sequence["Chang
     table = Table(title=escape(title), title_justify="left", title_style="bold")
     for name in ("scenario", "load", "pins", "figure"):
         table.add_column(name)
-    for name in ("A", "B", "change", "interval", "would fail"):
+    for name in ("A", "B", "change", "interval", "could tell"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("verdict")
     for item in changes:
