@@ -84,8 +84,6 @@ def main() -> None:
 
 def check(given: argparse.Namespace) -> None:
     """Measure what is not there yet, and compare."""
-    runs: Path = given.runs
-    runs.mkdir(parents=True, exist_ok=True)
     found: dict[str, list[Path]] = {"unchanged": [], "planted": []}
     wait = 0.0
     for number, kind in enumerate(ORDER):
@@ -117,7 +115,7 @@ def check(given: argparse.Namespace) -> None:
     print_row(["pair", "regressions", "of figures", "p50 change", "yardstick"])
     print_row(["---"] * 5)
     for row in rows:
-        change = row["changes"][0]
+        change = _p50(row, LEVELS[0])
         moved = f"{change['change']:+.1%} ({change['low']:+.1%} to {change['high']:+.1%})"
         counts = (str(row["regressions"]), str(len(row["changes"])))
         print_row([row["kind"], *counts, moved, f"{row['yardstick']:.3f}"])
@@ -130,9 +128,7 @@ def measured(workdir: Path, name: str, given: argparse.Namespace) -> Path:
         script = Path(__file__).with_name("serving.py")
         options = ["--systems", "pintower", "--scenarios", SCENARIO, "--name", "run"]
         options += ["--requests", str(REQUESTS), "--levels", *map(str, LEVELS)]
-        options += ["--rounds", str(given.rounds)]
-        options += ["--out", str(folder)]
-        folder.mkdir(exist_ok=True)
+        options += ["--rounds", str(given.rounds), "--out", str(folder)]
         logging.info("%s", name)
         done = subprocess.run(
             [sys.executable, str(script), str(workdir), *options],
@@ -180,15 +176,13 @@ def slower_copy(workdir: Path, folder: Path, seconds: float) -> Path:
 
 
 def told(kind: str, before: Path, after: Path) -> dict[str, Any]:
-    """Return one comparison as JSON; the first change is the p50 with one in flight."""
+    """Return one comparison as JSON."""
     found = compare(Result.load(before), Result.load(after))
-    first = [item for item in found.judged if _planted_figure(item)]
-    others = [item for item in found.judged if not _planted_figure(item)]
     return {
         "kind": kind,
         "regressions": len(found.regressions),
         "yardstick": round(found.yardstick, 4),
-        "changes": [_figures(item) for item in (*first, *others)],
+        "changes": [_figures(item) for item in found.judged],
     }
 
 
@@ -235,10 +229,6 @@ def _p50(row: Mapping[str, Any], level: int) -> Mapping[str, Any]:
         item for item in row["changes"] if (item["level"], item["metric"]) == (level, "p50_ms")
     )
     return found
-
-
-def _planted_figure(item: Change) -> bool:
-    return (item.level, item.metric) == (1, "p50_ms")
 
 
 def _figures(item: Change) -> dict[str, Any]:

@@ -23,8 +23,9 @@ from pintower.serving.addresses import Addresses, free_addresses
 from pintower.serving.environment import ServerEnvironment, ensure_environment
 from pintower.serving.layout import read_layout
 from pintower.serving.load_results import LoadResult
-from pintower.serving.perf_analyzer import HaltedError, run_load
 from pintower.serving.perf_analyzer import Row as Inputs
+from pintower.serving.perf_analyzer import run_load
+from pintower.serving.perf_process import HaltedError
 from pintower.serving.server import TritonServer
 
 from .section import Budget, Emit, Row, Settings, told

@@ -145,7 +145,8 @@ def test_failed_gate_stops_and_tells_measured_and_allowed(
     with pytest.raises(GateFailed) as raised:
         export("cpu-int8", tiny_student, data, tmp_path / "out")
     message = str(raised.value)
-    assert "query_encoder.min_cosine: measured 0.9" in message
+    digits = "0.99" if "avx512_vnni" in cpu_flags() else "0.9"  # without VNNI it saturates
+    assert f"query_encoder.min_cosine: measured {digits}" in message
     assert "allowed >= 1.5" in message
     assert "pin_encoder" not in message
     written = read_json(tmp_path / "out" / "gates.json")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from pintower.errors import InputError, PintowerError, SetupError
-from pintower.serving import perf_analyzer
+from pintower.serving import perf_analyzer, perf_process
 from pintower.serving.environment import ServerEnvironment
 from pintower.serving.load_results import LoadResult, Timings, one_after_another, read_timings
 from pintower.serving.metrics import ModelMetrics
@@ -141,7 +141,7 @@ class Halting:
 def test_a_pass_that_never_begins_is_started_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, halts: int, ends: bool
 ) -> None:
-    monkeypatch.setattr(perf_analyzer, "_STALL_SECONDS", 0.2)
+    monkeypatch.setattr(perf_process, "_STALL_SECONDS", 0.2)
     program = Halting(tmp_path, halts).program
     here = tmp_path
     environment = ServerEnvironment(here, here, here, "", here, here, program, "")
@@ -156,7 +156,7 @@ def test_a_pass_that_never_begins_is_started_again(
 def test_a_pass_that_stops_half_way_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(perf_analyzer, "_STALL_SECONDS", 0.2)
+    monkeypatch.setattr(perf_process, "_STALL_SECONDS", 0.2)
     program = Halting(tmp_path, 1).program
     here = tmp_path
     environment = ServerEnvironment(here, here, here, "", here, here, program, "")

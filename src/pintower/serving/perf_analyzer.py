@@ -5,9 +5,6 @@ to 100 % and the figure means nothing. Here a pass sends exactly as many request
 (no row twice, none left out; its export is checked), any warm-up is a pass of its own with rows of
 its own, and hits are read from the server's counters before and after.
 
-perf_analyzer sometimes never begins: a wake-up of its threads is lost, and it waits for ever.
-A pass that the server has seen nothing of is started again; one that stops half-way is an error.
-
 In an open loop requests are due at given times, whatever the server does. perf_analyzer counts a
 request's time from when it is sent, which is late when the client is; here it counts from when it
 was due.
@@ -15,10 +12,7 @@ was due.
 
 import base64
 import json
-import logging
-import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,9 +27,9 @@ from pintower.serving.addresses import Addresses
 from pintower.serving.environment import ServerEnvironment
 from pintower.serving.load_results import LoadResult, Timings, read_timings
 from pintower.serving.metrics import scrape_metrics, subtract_metrics
+from pintower.serving.perf_process import run_once_begun
 
 __all__ = [
-    "HaltedError",
     "Load",
     "Row",
     "perf_command",
@@ -45,15 +39,10 @@ __all__ = [
     "write_rows",
 ]
 
-logger = logging.getLogger(__name__)
-
 ROWS = "rows.json"
 INTERVALS = "intervals.txt"
 EMBEDDINGS = "v1/embeddings"
 PROFILE = "profile.json"
-_ATTEMPTS = 3
-_STALL_SECONDS = 15.0
-"""A pass of which the server sees nothing for so long has come to a halt."""
 
 # The inputs of one request, by name; without the batch dimension where the model batches.
 Row = Mapping[str, npt.NDArray[Any]]
@@ -254,21 +243,6 @@ def _folder(given: Path | None) -> Iterator[Path]:
         yield Path(name)
 
 
-class HaltedError(PintowerError):
-    """perf_analyzer has come to a halt.
-
-    Attributes:
-        sent_nothing: the server saw nothing of the pass.
-    """
-
-    def __init__(self, sent_nothing: bool) -> None:
-        super().__init__(
-            f"perf_analyzer came to a halt: the server saw nothing for {_STALL_SECONDS:g} s. "
-            "Measure again."
-        )
-        self.sent_nothing = sent_nothing
-
-
 def _one_pass(
     environment: ServerEnvironment,
     url: str,
@@ -280,18 +254,11 @@ def _one_pass(
 ) -> Timings:
     """Send the rows that lie in the folder; ``seen`` gives the server's counters."""
     command = perf_command(environment, load, url, folder, requests)
+    (folder / PROFILE).unlink(missing_ok=True)
     if load.intervals_us:
         lines = "".join(f"{interval}\n" for interval in load.intervals_us)
         (folder / INTERVALS).write_text(lines, "ascii")
-    for attempt in range(1, _ATTEMPTS + 1):
-        (folder / PROFILE).unlink(missing_ok=True)
-        try:
-            _run(command, environment.perf_variables(), folder, timeout, seen)
-            break
-        except HaltedError as halted:
-            if not halted.sent_nothing or attempt == _ATTEMPTS:
-                raise
-            logger.warning("perf_analyzer did not begin; starting it again")
+    run_once_begun(command, environment.perf_variables(), folder, timeout, seen)
     timings = read_timings(folder / PROFILE)
     if len(timings.sent) != requests:
         raise PintowerError(
@@ -299,51 +266,6 @@ def _one_pass(
             f"'{load.model}'."
         )
     return timings.due(load.intervals_us) if load.intervals_us else timings
-
-
-def _run(
-    command: Sequence[str],
-    variables: Mapping[str, str],
-    folder: Path,
-    timeout: float,
-    seen: Callable[[], object] | None,
-) -> None:
-    logger.debug("Running %s", " ".join(command))
-    first = last = None if seen is None else seen()
-    deadline = time.monotonic() + timeout
-    with subprocess.Popen(
-        command,
-        cwd=folder,
-        env=dict(variables),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            while True:
-                left = deadline - time.monotonic()
-                try:
-                    wait = left if seen is None else min(left, _STALL_SECONDS)
-                    stdout, stderr = process.communicate(timeout=max(wait, 0.0))
-                    break
-                except subprocess.TimeoutExpired:
-                    if deadline <= time.monotonic():
-                        raise PintowerError(
-                            f"perf_analyzer did not finish within {timeout:g} s; send fewer rows."
-                        ) from None
-                    before, last = last, None if seen is None else seen()
-                    if seen is not None and last == before:
-                        raise HaltedError(sent_nothing=last == first) from None
-        except BaseException:
-            process.kill()
-            raise
-    if process.returncode != 0:
-        lines = [line for line in (stderr + "\n" + stdout).splitlines() if line.strip()]
-        said = [line for line in lines if line.lower().startswith(("error", "failed"))]
-        raise PintowerError(
-            f"perf_analyzer ended with exit code {process.returncode}:\n  "
-            + "\n  ".join((said or lines)[:5])
-        )
 
 
 def _tensor(name: str, array: npt.NDArray[Any]) -> dict[str, Any]:
