@@ -173,7 +173,7 @@ def embed(student: Student, texts: Sequence[str]) -> NDArray[np.float32]:
 
 def mean_ndcg(student: Student, judged: JudgedPairs, queries: NDArray[np.float32]) -> float:
     """Return the mean nDCG@20 over judged queries."""
-    scores = judged.scores(student, queries)
+    scores = judged.scores(student, queries=queries)
     asked = judged.pairs.query
     values = [
         ndcg(judged.levels[asked == number], scores[asked == number])

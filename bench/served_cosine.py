@@ -105,7 +105,7 @@ def through_triton(workdir: Path, queries: list[str], pin_ids: list[str]) -> NDA
     ):
         embedded = np.stack([client.embed(query) for query in queries])
     products: NDArray[np.float64] = np.einsum(
-        "nd,nd->n", embedded, snapshot.embeddings[rows], dtype=np.float64
+        "nd,nd->n", embedded, snapshot.embeddings(rows), dtype=np.float64
     )
     return products
 

@@ -45,7 +45,7 @@ bootstrap = 50
 parity_texts = 20
 
 [pins]
-shard_size = 10
+chunk = 10
 
 [repository]
 pairs = 100

@@ -57,8 +57,9 @@ def test_a_target_that_contradicts_itself_is_refused(
 @pytest.mark.parametrize(
     ("graph", "precision", "message"),
     [
-        ("scorer", "fp16", r"precision\.scorer is 'fp16'; allowed is 'fp32'"),
-        ("pin_encoder", ["fp32", "fp16"], "only query_encoder may have several"),
+        ("scorer", "fp16", r"precision\.scorer is \['fp16'\]; allowed is 'fp32'"),
+        ("scorer", ["fp32", "fp16"], "allowed is 'fp32'"),
+        ("pin_encoder", [], "pin_encoder is empty"),
         ("query_encoder", "fp8", "precision"),
     ],
 )

@@ -8,10 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-import pintower.snapshot
-import pintower.text
 from pintower.contracts import Contract
 from pintower.models.student import Student, load_student
+from pintower.repository.build import copy_package
 from pintower.repository.configs import model_configs
 from pintower.repository.layout import RepositoryLayout
 from pintower.repository.parts import current_snapshot
@@ -102,7 +101,7 @@ def write_naive(workdir: Path, root: Path, packages: Path) -> None:
     folder = _python_model("naive_torch", root / "relevance", _NAIVE, packages)
     student = load_student(workdir / "student")
     _copy_text(workdir, folder)
-    shutil.copyfile(pintower.snapshot.__file__, folder / "pintower" / "snapshot.py")
+    copy_package("snapshot", folder)
     (folder / "snapshot").symlink_to(current_snapshot(workdir / "pins").resolve())
     with torch.inference_mode():
         traced = torch.jit.trace(student.head, _head_inputs(student))
@@ -235,11 +234,7 @@ def _copy_text(workdir: Path, folder: Path) -> None:
     """Put the query encoder, the text rendering and its code beside a python model."""
     (folder / "encoder").symlink_to((workdir / "student" / "query_encoder").resolve())
     shutil.copyfile(workdir / "student" / "text.json", folder / "text.json")
-    text = folder / "pintower" / "text"
-    text.mkdir(parents=True)
-    (folder / "pintower" / "__init__.py").touch()
-    for path in Path(pintower.text.__path__[0]).glob("*.py"):
-        shutil.copyfile(path, text / path.name)
+    copy_package("text", folder)
 
 
 def _head_inputs(student: Student) -> tuple[Tensor, Tensor, Tensor]:

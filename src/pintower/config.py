@@ -12,6 +12,7 @@ from pintower.targets import Serving
 
 __all__ = [
     "BenchConfig",
+    "ChangeRule",
     "DataConfig",
     "EvaluationConfig",
     "ExportConfig",
@@ -234,18 +235,50 @@ class ExportConfig(_Section):
     seed: int = 7
 
 
+class ChangeRule(_Section):
+    """Which changes of a pin are meaningful: it is embedded again after such a one only.
+
+    A pin whose text, as the pin encoder sees it, and whose feature vectors are the same is never
+    embedded again, whatever the rule.
+
+    Attributes:
+        ignored_sources: text sources whose changes alone do not count.
+        fold_text: changes of case, punctuation and blanks do not count.
+        vector_tolerance: distance between a pin's feature vectors and those that its embedding was
+            made from, as a share of the latter's length, up to which they count as the same.
+    """
+
+    ignored_sources: tuple[PinSource, ...] = ()
+    fold_text: bool = False
+    vector_tolerance: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+
+
 class PinsConfig(_Section):
     """The offline embedding of the catalogue.
 
     Attributes:
         batch_tokens: token budget of a batch, padding included.
-        shard_size: pins a shard; a killed run loses at most one shard.
-        threads: of ONNX Runtime; 0 takes every core.
+        chunk: pins that are embedded and committed together; a killed run loses at most one chunk.
+        runtime: ``onnx`` runs the exported graph, whose gates were measured, on the CPU; ``torch``
+            the student's own encoder, in bfloat16 where that is at hand, on a GPU if there is one.
+        threads: batches that are embedded side by side, a thread each; 0 takes every core.
+        changes: which changes count.
+        precision: of the snapshot's embeddings; the first that moves no score by more than
+            ``max_score_error`` is taken.
+        max_score_error: in levels, against embeddings in fp32.
+        store: folder or address of the pin store; without it ``pin_store`` in the work folder.
     """
 
-    batch_tokens: Positive = 2_048
-    shard_size: Positive = 2_048
+    batch_tokens: Positive = 512
+    runtime: Literal["onnx", "torch"] = "onnx"
+    chunk: Positive = 8_192
     threads: Annotated[int, Field(ge=0)] = 0
+    changes: ChangeRule = ChangeRule()
+    precision: Annotated[tuple[Literal["fp32", "fp16", "int8"], ...], Field(min_length=1)] = (
+        "fp32",
+    )
+    max_score_error: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.05
+    store: str | None = None
 
 
 class RepositoryConfig(_Section):

@@ -26,15 +26,17 @@ __all__ = [
     "write_gates",
 ]
 
+_RANKING = "ndcg_loss_rel ndcg_loss_rel_low top8_flips kendall_tau score_max_abs score_mean_abs"
 _CHECKS = {
     "query_encoder": "contract opset ir_version file_size target_loads runs max_abs min_cosine "
     "half_min_cosine norm_max_abs batch_sensitivity batch_flips repeat_max_abs threads_sensitivity "
     "tokenizer precision",
     "pin_encoder": "contract opset ir_version file_size target_loads max_abs min_cosine "
-    "norm_max_abs batch_sensitivity batch_flips repeat_max_abs threads_sensitivity",
+    "norm_max_abs batch_sensitivity batch_flips repeat_max_abs threads_sensitivity precision",
     "scorer": "contract opset ir_version file_size target_loads runs max_abs invalid_rows",
-    "ranking": "ndcg_loss_rel ndcg_loss_rel_low top8_flips kendall_tau score_max_abs "
-    "score_mean_abs",
+    "ranking": _RANKING,
+    "pin_ranking": _RANKING,
+    "snapshot": "score_max_abs",
     "preflight": "opset ir_version precision onnxruntime_older instructions_missing gpus",
 }
 _SERVED = (

@@ -4,7 +4,7 @@ Stages call :func:`track`; the command line decides how it looks (a bar on a ter
 few seconds elsewhere) by installing a listener. Without one, nothing is shown.
 """
 
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
@@ -46,7 +46,7 @@ def track(
     *,
     total: float | None = None,
     unit: str = "",
-    weights: Iterable[float] | None = None,
+    weights: Iterable[float] | Callable[[T], float] | None = None,
 ) -> Iterator[T]:
     """Yield ``items`` and report each as done when the next is asked for.
 
@@ -55,7 +55,8 @@ def track(
         description: a few words, shown beside the bar.
         total: units in all; without it the number of items where that is known.
         unit: what is counted ("pins", "pairs").
-        weights: units each item stands for (a batch's size, say); 1 each without it.
+        weights: units each item stands for (a batch's size, say), or a function that tells them of
+            an item; 1 each without it.
     """
     if total is None and weights is None:
         total = len(items) if isinstance(items, Sized) else None
@@ -65,9 +66,12 @@ def track(
         return
     key = listener.start(description, total, unit)
     try:
-        steps = iter(weights) if weights is not None else None
+        given = None if weights is None or callable(weights) else iter(weights)
         for item in items:
             yield item
-            listener.advance(key, 1 if steps is None else next(steps))
+            if callable(weights):
+                listener.advance(key, weights(item))
+            else:
+                listener.advance(key, 1 if given is None else next(given))
     finally:
         listener.finish(key)

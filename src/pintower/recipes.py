@@ -15,7 +15,7 @@ from pintower.config import Recipe
 from pintower.errors import RecipeError
 from pintower.targets import load_target
 
-__all__ = ["find_recipe", "load_recipe"]
+__all__ = ["default_recipe", "find_recipe", "load_recipe"]
 
 
 def find_recipe(name: str) -> Path:
@@ -51,13 +51,7 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         raise RecipeError(f"{path} does not exist.") from None
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise RecipeError(f"{path} is not valid TOML: {error}.") from None
-    for override in overrides:
-        _apply(values, override)
-    try:
-        recipe = Recipe.model_validate(values)
-    except ValidationError as error:
-        changed = " with its --set" if overrides else ""
-        raise RecipeError(f"{path}{changed} is not a valid recipe:\n{_explain(error)}") from None
+    recipe = _validated(values, overrides, str(path))
     if recipe.data.requires_path and recipe.data.path is None:
         raise RecipeError(
             f"{path} needs a dataset: --set data.path=DIR. The comments in the recipe say which "
@@ -65,6 +59,25 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         )
     load_target(recipe.export.target)  # a wrong one is better refused before hours of training
     return recipe
+
+
+def default_recipe(overrides: Sequence[str]) -> Recipe:
+    """Return a recipe of defaults but for ``key=value`` overrides.
+
+    Raises:
+        RecipeError: for an unknown key, a value out of range or a bad override.
+    """
+    return _validated({"name": "default"}, overrides, "The default recipe")
+
+
+def _validated(values: dict[str, Any], overrides: Sequence[str], what: str) -> Recipe:
+    for override in overrides:
+        _apply(values, override)
+    try:
+        return Recipe.model_validate(values)
+    except ValidationError as error:
+        changed = " with its --set" if overrides else ""
+        raise RecipeError(f"{what}{changed} is not a valid recipe:\n{_explain(error)}") from None
 
 
 def _apply(values: dict[str, Any], override: str) -> None:

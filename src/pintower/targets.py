@@ -237,11 +237,11 @@ class Target(_Model):
         for key, wanted in sections:
             if set(given := getattr(self, key)) != set(wanted):
                 yield f"{key} is given for {', '.join(given)}; wanted: {', '.join(wanted)}"
-        for name in ("pin_encoder", "scorer"):
-            if len(given := self.precision[name]) != 1:
-                yield f"precision.{name} is {list(given)}; only query_encoder may have several"
-        if self.precision["scorer"] != ("fp32",):
-            yield f"precision.scorer is {self.precision['scorer'][0]!r}; allowed is 'fp32'"
+        for name in ("query_encoder", "pin_encoder"):
+            if not self.precision[name]:
+                yield f"precision.{name} is empty; name at least one"
+        if (given := self.precision["scorer"]) != ("fp32",):
+            yield f"precision.scorer is {list(given)}; allowed is 'fp32'"
         if self.merge_queries and self.max_batch_size == 1:
             yield "merge_queries is true, and max_batch_size 1 lets nothing be merged"
         if self.queue_delay_us and not self.merge_queries:

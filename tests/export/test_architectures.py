@@ -43,7 +43,7 @@ def test_family_passes_structure_parity_and_invariance(
     reference = Reference(ExportConfig(parity_texts=20), student, data)
     texts = ["a", "red shoes", "lemon cake for a birthday", *tiny_pins["title"].to_list()]
     builder = GraphBuilder(
-        student, settings, graphs, lambda: token_batches(reference.query_tokenizer, texts)
+        student, settings, graphs, lambda name: token_batches(reference.query_tokenizer, texts)
     )
     built = builder.build("query_encoder", settings.precision["query_encoder"][0])
     gates = Measurement(reference, settings, graphs).query_encoder(built)

@@ -21,7 +21,9 @@ def measure(built: BuiltGraph) -> list[Gate]:
 
 
 def test_first_precision_that_passes_is_taken_and_the_refused_one_told() -> None:
-    choice = choose_precision(["int8-dynamic", "int8-static", "fp32"], build, measure, [])
+    choice = choose_precision(
+        "query_encoder", ["int8-dynamic", "int8-static", "fp32"], build, measure, []
+    )
     assert choice.built.precision == "int8-static"
     assert not failed(choice.gates)
     detail = choice.gates[-1].detail
@@ -31,12 +33,14 @@ def test_first_precision_that_passes_is_taken_and_the_refused_one_told() -> None
 
 
 def test_last_precision_keeps_its_failed_gates() -> None:
-    choice = choose_precision(["int8-dynamic"], build, measure, [])
+    choice = choose_precision("query_encoder", ["int8-dynamic"], build, measure, [])
     assert [item.name for item in failed(choice.gates)] == ["ranking.ndcg_loss_rel"]
 
 
 def test_overruled_gate_passes_and_says_so() -> None:
-    choice = choose_precision(["int8-dynamic", "fp32"], build, measure, ["ranking.ndcg_loss_rel"])
+    choice = choose_precision(
+        "query_encoder", ["int8-dynamic", "fp32"], build, measure, ["ranking.ndcg_loss_rel"]
+    )
     assert choice.built.precision == "int8-dynamic"
     assert choice.gates[0].overruled
     assert choice.gates[0].passed
@@ -44,5 +48,5 @@ def test_overruled_gate_passes_and_says_so() -> None:
 
 @pytest.mark.parametrize("wrong", ["ndcg", "ranking"])
 def test_name_that_is_no_gate_overrules_nothing(wrong: str, tmp_path: Path) -> None:
-    choice = choose_precision(["int8-dynamic"], build, measure, [wrong])
+    choice = choose_precision("query_encoder", ["int8-dynamic"], build, measure, [wrong])
     assert failed(choice.gates)

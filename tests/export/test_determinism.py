@@ -18,6 +18,7 @@ from tests.test_targets import TARGETS
 BUILD = """
 import json, sys
 from pathlib import Path
+import numpy as np
 from pintower.config import ExportConfig
 from pintower.targets import load_target
 from pintower.export.build import GraphBuilder
@@ -27,12 +28,17 @@ from pintower.models.student import load_student
 
 student, data, folder, *wanted = sys.argv[1:]
 student = load_student(Path(student))
-tokenizer = Reference(ExportConfig(), student, Path(data)).query_tokenizer
-texts = token_batches(tokenizer, ["red shoes", "a", "lemon cake for a birthday", "blue sofa"])
+reference = Reference(ExportConfig(), student, Path(data))
+texts = ["red shoes", "a", "lemon cake for a birthday", "blue sofa"]
+vectors = np.ones((len(texts), 4), np.float32)
+batches = {
+    "query_encoder": token_batches(reference.query_tokenizer, texts),
+    "pin_encoder": token_batches(reference.pin_tokenizer, texts, vectors),
+}
 made = {}
 for item in wanted:
     target, graph, precision = item.split()
-    builder = GraphBuilder(student, load_target(target), Path(folder), lambda: texts)
+    builder = GraphBuilder(student, load_target(target), Path(folder), batches.__getitem__)
     made[item] = builder.build(graph, precision).sha256
 print(json.dumps(made))
 """

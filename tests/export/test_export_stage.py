@@ -84,13 +84,17 @@ def test_every_gate_passed_and_none_is_missing(exported: Path) -> None:
     wanted = {f"{name}.{figure}" for name in encoders for figure in parity}
     wanted |= {f"{name}.{figure}" for name in GRAPHS for figure in files}
     wanted |= {"scorer.max_abs", "scorer.invalid_rows"}
-    wanted |= {"query_encoder.precision", "query_encoder.tokenizer"}
+    wanted |= {"query_encoder.precision", "pin_encoder.precision", "query_encoder.tokenizer"}
     ranking = ("ndcg_loss_rel", "ndcg_loss_rel_low", "top8_flips", "kendall_tau")
-    wanted |= {f"ranking.{name}" for name in (*ranking, "score_max_abs", "score_mean_abs")}
+    ranking += ("score_max_abs", "score_mean_abs")
+    wanted |= {f"ranking.{name}" for name in ranking}
+    graphs = Contract.load(exported / "contract.json").graphs
+    if graphs["pin_encoder"].precision != "fp32":
+        wanted |= {f"pin_ranking.{name}" for name in ranking}
     preflight = {name for name in gates if name.startswith("preflight.")}
     assert {"preflight.opset", "preflight.precision", "preflight.onnxruntime_older"} <= preflight
     assert gates.keys() - preflight - {"query_encoder.half_min_cosine"} == wanted
-    precision = Contract.load(exported / "contract.json").graphs["query_encoder"].precision
+    precision = graphs["query_encoder"].precision
     assert ("query_encoder.half_min_cosine" in gates) == (precision == "fp16")
     limited = "query_encoder.max_abs" if precision == "fp32" else "query_encoder.min_cosine"
     assert gates[limited].allowed is not None

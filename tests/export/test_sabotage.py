@@ -40,7 +40,7 @@ class Bench:
     def build(self, student: Student, precision: Precision) -> BuiltGraph:
         """Export the query encoder."""
 
-        def batches() -> list[tuple[np.ndarray, np.ndarray]]:  # type: ignore[type-arg]
+        def batches(name: str) -> list[tuple[np.ndarray, np.ndarray]]:  # type: ignore[type-arg]
             return token_batches(self.tokenizer, self.texts)
 
         builder = GraphBuilder(student, self.target, self.folder, batches)

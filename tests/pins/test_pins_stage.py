@@ -1,5 +1,4 @@
 import json
-import logging
 import shutil
 from pathlib import Path
 
@@ -7,21 +6,23 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pintower.artifacts import hash_file, hash_files, read_json
+from pintower.artifacts import hash_files, read_json
 from pintower.config import PinsConfig
 from pintower.contracts import Contract
 from pintower.data.candidates import CandidateIndex
 from pintower.errors import DatasetError, RepositoryError, StudentError
+from pintower.models.onnx_session import GraphEncoder
 from pintower.models.student import load_student, space_id
-from pintower.pins import run, store
-from pintower.snapshot import Snapshot
+from pintower.pins import run
+from pintower.snapshot import Snapshot, hash_ids
 
-CONFIG = PinsConfig(batch_tokens=100, shard_size=10, threads=1)
+CONFIG = PinsConfig(batch_tokens=100, chunk=10, threads=1)
 
 
-def embed(inputs: dict[str, Path], folder: Path, config: PinsConfig = CONFIG) -> dict[str, object]:
-    folder.mkdir(exist_ok=True)
-    return run(config, inputs, folder)
+def embed(inputs: dict[str, Path], workdir: Path) -> dict[str, object]:
+    """Run the stage into ``workdir/pins``; its store is ``workdir/pin_store``."""
+    (workdir / "pins").mkdir(exist_ok=True, parents=True)
+    return run(CONFIG, inputs, workdir / "pins")
 
 
 def open_current(folder: Path) -> Snapshot:
@@ -31,22 +32,22 @@ def open_current(folder: Path) -> Snapshot:
 
 @pytest.fixture(scope="session")
 def embedded(stage_inputs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("pins")
-    embed(stage_inputs, folder)
-    return folder
+    workdir = tmp_path_factory.mktemp("embedded")
+    embed(stage_inputs, workdir)
+    return workdir / "pins"
 
 
-def test_snapshot_holds_torchs_embeddings_in_the_order_of_the_ids(
+def test_snapshot_holds_torchs_embeddings_of_every_pin(
     stage_inputs: dict[str, Path], embedded: Path
 ) -> None:
     student = load_student(stage_inputs["student"])
     pins = pl.read_parquet(stage_inputs["data"] / "pins.parquet")
     snapshot = open_current(embedded)
-    ids = sorted(pin_id.encode() for pin_id in pins["pin_id"])
-    assert snapshot.ids.tolist() == ids
+    ids = np.array([pin_id.encode() for pin_id in pins["pin_id"]])
+    assert snapshot.ids.tolist() == ids[np.argsort(hash_ids(ids))].tolist()
     rows, known = snapshot.look_up([pin_id.encode() for pin_id in pins["pin_id"]])
     assert known.all()
-    np.testing.assert_allclose(snapshot.embeddings[rows], student.embed_pins(pins), atol=1e-5)
+    np.testing.assert_allclose(snapshot.embeddings(rows), student.embed_pins(pins), atol=1e-5)
     _, matches = snapshot.features("red shoes number 0", [b"pin-000", b"zz-empty"])
     assert matches[0].any()
     np.testing.assert_array_equal(matches[1, :-1], 0)
@@ -69,6 +70,8 @@ def test_manifest_names_every_file_and_current_the_snapshot(
         "snapshot": current["snapshot"],
         "space_id": space_id(stage_inputs["student"]),
         "artifact_id": contract.graphs["pin_encoder"].artifact_id,
+        "shard": 0,
+        "shards": 1,
         "pins": 42,
     }
     folder = embedded / "snapshots" / current["snapshot"]
@@ -76,70 +79,43 @@ def test_manifest_names_every_file_and_current_the_snapshot(
     assert read_json(folder / "manifest.json")["files"] == hash_files(folder)
     assert open_current(embedded).info["space_id"] == current["space_id"]
     names = {path.name for path in embedded.iterdir()}
-    assert names == {"candidates", "current.json", "snapshots", "store", "titles.parquet"}
+    assert names == {"candidates", "current.json", "gates.json", "snapshots", "titles.parquet"}
 
 
-def test_run_killed_between_shards_ends_as_one_that_was_not(
-    stage_inputs: dict[str, Path],
-    embedded: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+def test_a_second_run_embeds_nothing_and_gives_the_same_snapshot(
+    stage_inputs: dict[str, Path], tmp_path: Path
 ) -> None:
-    hash_inputs, calls = store.input_hashes, []
-
-    def killed(*given: object) -> list[str]:
-        calls.append(given)
-        if len(calls) == 4:
-            raise KeyboardInterrupt
-        return hash_inputs(*given)
-
-    monkeypatch.setattr("pintower.pins.stage.input_hashes", killed)
-    with pytest.raises(KeyboardInterrupt):
-        embed(stage_inputs, tmp_path)
-    assert not (tmp_path / "current.json").exists()
-    (tmp_path / "store" / ".part-00003.parquet").write_bytes(b"half")
-    monkeypatch.setattr("pintower.pins.stage.input_hashes", hash_inputs)
-    caplog.set_level(logging.INFO)
-    info = embed(stage_inputs, tmp_path)
-    assert "resuming: 3 of 5 shards" in caplog.text
-    assert info["embedded"] == 12
-    for path in embedded.rglob("*.npy"):
-        assert hash_file(tmp_path / path.relative_to(embedded)) == hash_file(path), path
-    for name in ("current.json", "titles.parquet"):
-        assert hash_file(tmp_path / name) == hash_file(embedded / name)
-    assert {p.name for p in (tmp_path / "store").iterdir()} == {
-        p.name for p in (embedded / "store").iterdir()
-    }
+    first = embed(stage_inputs, tmp_path)
+    shutil.rmtree(tmp_path / "pins")
+    second = embed(stage_inputs, tmp_path)
+    assert (first["embedded"], second["embedded"]) == (42, 0)
+    assert first["snapshot"] == second["snapshot"]
 
 
-def test_shard_that_is_broken_or_of_another_graph_is_made_again(
-    stage_inputs: dict[str, Path], embedded: Path, tmp_path: Path
+def test_the_snapshot_of_a_changed_catalogue_is_that_of_a_fresh_store(
+    stage_inputs: dict[str, Path], tmp_path: Path
 ) -> None:
-    shutil.copytree(embedded / "store", tmp_path / "store")
-    first, second, *_ = store.shard_paths(tmp_path / "store")
-    first.write_bytes(first.read_bytes()[:100])
-    other = pl.read_parquet(second).with_columns(artifact_id=pl.lit("another"))
-    other.write_parquet(second)
-    assert embed(stage_inputs, tmp_path)["embedded"] == 20
-    assert read_json(tmp_path / "current.json") == read_json(embedded / "current.json")
-
-
-def test_store_tells_what_each_embedding_was_made_from(embedded: Path) -> None:
-    shards = store.shard_paths(embedded / "store")
-    table = pl.concat([pl.read_parquet(path) for path in shards])
-    assert [len(pl.read_parquet(path)) for path in shards] == [10, 10, 10, 10, 2]
-    assert table.schema["embedding"] == pl.List(pl.Float32)
-    assert table["input_hash"].n_unique() == len(table)
-    assert table["artifact_id"].n_unique() == 1
-
-
-def test_input_hash_changes_with_text_and_with_vector() -> None:
-    vectors = np.array([[1.0, 2.0], [1.0, 2.0], [1.0, 3.0]], dtype=np.float32)
-    hashes = store.input_hashes(["a", "b", "a"], vectors)
-    assert len(set(hashes)) == 3
-    assert hashes[0] == store.input_hashes(["a"], vectors[:1])[0]
-    assert hashes[0] != store.input_hashes(["a"], None)[0]
+    embed(stage_inputs, tmp_path / "updated")
+    data = tmp_path / "data"
+    shutil.copytree(stage_inputs["data"], data)
+    pins = pl.read_parquet(data / "pins.parquet")
+    title = pl.when(pl.col("pin_id") == "pin-003").then(pl.lit("a new title"))
+    changed = pins.with_columns(title=title.otherwise("title")).filter(
+        pl.col("pin_id") != "pin-004"
+    )
+    changed.write_parquet(data / "pins.parquet")
+    inputs = {**stage_inputs, "data": data}
+    info = embed(inputs, tmp_path / "updated")
+    assert (info["embedded"], info["deleted"], info["pins"]) == (1, 1, 41)
+    fresh = embed(inputs, tmp_path / "fresh")
+    assert fresh["embedded"] == 41
+    ours, theirs = (open_current(tmp_path / name / "pins") for name in ("updated", "fresh"))
+    assert ours.ids.tolist() == theirs.ids.tolist()
+    rows = np.arange(41)
+    # Other batches round otherwise, by the last bits.
+    np.testing.assert_allclose(ours.embeddings(rows), theirs.embeddings(rows), atol=1e-6)
+    for name in ("ids", "counts", "indptr", "title_ids"):
+        np.testing.assert_array_equal(getattr(ours.index, name), getattr(theirs.index, name))
 
 
 def test_pins_without_a_title_show_the_first_words_of_their_text(embedded: Path) -> None:
@@ -156,17 +132,19 @@ def test_candidates_are_found_by_their_words(embedded: Path) -> None:
 
 
 def test_embeddings_that_are_not_finite_are_kept_and_counted(
-    stage_inputs: dict[str, Path], tmp_path: Path
+    stage_inputs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data = tmp_path / "data"
-    shutil.copytree(stage_inputs["data"], data)
-    pins = pl.read_parquet(data / "pins.parquet")
-    poisoned = pl.when(pl.col("pin_id") == "pin-001").then(pl.lit([float("nan")] * 4))
-    vectors = poisoned.otherwise("graph_vector").cast(pl.List(pl.Float32))
-    pins.with_columns(graph_vector=vectors).write_parquet(data / "pins.parquet")
-    info = embed({**stage_inputs, "data": data}, tmp_path / "out")
+    plain = GraphEncoder.embed
+
+    def poisoned(encoder: GraphEncoder, texts: list[str], *given: object, **more: object) -> object:
+        embeddings = plain(encoder, texts, *given, **more)
+        embeddings[[text.startswith("blue sofa number 1 ") for text in texts]] = np.nan
+        return embeddings
+
+    monkeypatch.setattr(GraphEncoder, "embed", poisoned)
+    info = embed(stage_inputs, tmp_path)
     assert info["not_finite"] == 1
-    embeddings, _ = open_current(tmp_path / "out").features("x", [b"pin-001", b"pin-002"])
+    embeddings, _ = open_current(tmp_path / "pins").features("x", [b"pin-001", b"pin-002"])
     assert np.isnan(embeddings[0]).all()
     assert np.isfinite(embeddings[1]).all()
 
@@ -180,7 +158,8 @@ def test_graphs_of_another_student_are_refused(
     (student / "text.json").write_text(json.dumps({**text, "pin_prefix": "passage: "}))
     with pytest.raises(StudentError, match="space"):
         embed({**stage_inputs, "student": student}, tmp_path / "out")
-    assert not list((tmp_path / "out").iterdir())
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["pins"]
+    assert not list((tmp_path / "out" / "pins").iterdir())
 
 
 def test_changed_graph_is_refused(stage_inputs: dict[str, Path], tmp_path: Path) -> None:
@@ -197,7 +176,7 @@ def test_changed_graph_is_refused(stage_inputs: dict[str, Path], tmp_path: Path)
     [
         (lambda pins: pl.concat([pins, pins[:1]]), "stands twice"),
         (lambda pins: pins.clear(), "no pins"),
-        (lambda pins: pins.drop("graph_vector"), "no column 'graph_vector'"),
+        (lambda pins: pins.drop("graph_vector"), "feature column 'graph_vector'"),
     ],
 )
 def test_pins_that_cannot_be_embedded_are_refused(

@@ -4,7 +4,7 @@ The snapshot is memory-mapped, so instances share it. An id that it does not hol
 which the scorer answers with VALID = false; no request is answered with an error. The library's own
 text package and snapshot reader are copied into the version folder:
 
-    model.py  snapshot/  pintower/text/  pintower/snapshot.py
+    model.py  snapshot/  pintower/text/  pintower/snapshot/
 """
 
 import json
@@ -36,7 +36,7 @@ class TritonPythonModel:
 
         Raises:
             TritonModelException: if the snapshot was made by another pin encoder than the
-                release's, cannot be read, or its rows have another width than is configured.
+                release's, is not as it was published, or has another width than is configured.
         """
         config = json.loads(args["model_config"])
         try:
@@ -51,8 +51,12 @@ class TritonPythonModel:
                 f"snapshot has space id {found}; their embeddings cannot be compared. Build the "
                 "repository with a snapshot made by the same student's pin encoder."
             )
+        try:
+            self._snapshot.verify()
+        except (OSError, ValueError, KeyError) as error:
+            raise pb_utils.TritonModelException(f"pin_features: {error}") from error
         dims = {entry["name"]: [int(dim) for dim in entry["dims"]] for entry in config["output"]}
-        width = int(self._snapshot.embeddings.shape[1])
+        width = self._snapshot.width
         if dims["PIN_EMBEDDINGS"] != [-1, width]:
             raise pb_utils.TritonModelException(
                 f"pin_features: PIN_EMBEDDINGS is configured as {dims['PIN_EMBEDDINGS']}, the "

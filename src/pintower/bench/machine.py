@@ -35,10 +35,10 @@ def device() -> dict[str, object]:
     }
 
 
-def versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that decide on speed."""
+def versions(*more: str) -> dict[str, str]:
+    """Return the versions of Python, of the packages that decide on speed, and of others."""
     found = {"python": platform.python_version(), "kernel": platform.release()}
-    for name in _PACKAGES:
+    for name in (*_PACKAGES, *more):
         try:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:

@@ -17,8 +17,10 @@ from pintower import __version__
 from pintower.cli.build import build
 from pintower.cli.cache import plan_cache
 from pintower.cli.compare import compare
+from pintower.cli.embed import embed
 from pintower.cli.inspect import check, doctor
 from pintower.cli.output import fail, set_up_logging, stdout, take_interrupts
+from pintower.cli.pins import pins
 from pintower.cli.plan import plan
 from pintower.cli.run import run
 from pintower.cli.serve import bench, container, query, serve
@@ -59,11 +61,12 @@ def _options(
     """Turns a trained search-relevance student into a Triton release that can be trusted."""
 
 
-for command in (run, build, plan, plan_cache, tune, serve, container, query, check, doctor):
+for command in (run, build, embed, plan, plan_cache, tune, serve, container, query, check, doctor):
     app.command()(command)
 bench.command()(compare)
 app.add_typer(bench, name="bench")
 app.add_typer(student, name="student")
+app.add_typer(pins, name="pins")
 
 
 def main() -> NoReturn:

@@ -8,7 +8,6 @@ import typer
 from rich.table import Table
 
 from pintower.artifacts import write_json
-from pintower.bench.machine import commit, device, versions
 from pintower.cli.datasets import data_folder
 from pintower.cli.output import print_json, stdout
 from pintower.config import ExportConfig
@@ -52,6 +51,7 @@ def plan(
     if len({student.resolve().name for student in students}) < len(students):
         raise InputError("Two of the student folders have one name; rename one, or copy it.")
 
+    from pintower.bench.machine import commit, device, versions
     from pintower.export.plan import make_plan
     from pintower.export.plan_figure import plan_plot
 

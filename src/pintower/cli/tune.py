@@ -11,8 +11,6 @@ import typer
 from rich.table import Table
 
 from pintower.artifacts import hash_file, write_json
-from pintower.bench.load import log_load, unique_load, warmup_load, with_vectors
-from pintower.bench.machine import commit, device, versions
 from pintower.cli.output import print_json, stdout
 from pintower.config import BenchConfig
 from pintower.contracts import Contract
@@ -63,6 +61,7 @@ def tune(
             raise SetupError(
                 f"pintower tune needs {package}: pip install 'pintower[tune]' in this environment."
             )
+    from pintower.bench.machine import commit, device, versions
     from pintower.bench.tuning import Goal
     from pintower.bench.tuning import tune as search
     from pintower.bench.tuning_figure import tuning_plot
@@ -104,6 +103,7 @@ def tune(
 
 def _subject(workdir: Path, requests: int, candidates: int, *, unique: bool) -> "Subject":
     """Return what a work folder serves, and the load to tune it to."""
+    from pintower.bench.load import log_load, unique_load, warmup_load, with_vectors
     from pintower.bench.tuning import Subject
     from pintower.repository.variant import write_variant
 

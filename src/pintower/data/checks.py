@@ -46,7 +46,7 @@ def rows_where(frame: pl.DataFrame, condition: pl.Expr) -> list[int]:
     return [int(row) for row in rows]
 
 
-def require(frame: pl.DataFrame, columns: Collection[str], path: Path) -> None:
+def require(frame: pl.DataFrame, columns: Collection[str], path: Path | str) -> None:
     """Refuse a table that lacks a column.
 
     Raises:
@@ -60,7 +60,7 @@ def require(frame: pl.DataFrame, columns: Collection[str], path: Path) -> None:
         )
 
 
-def ignore_others(frame: pl.DataFrame, known: Collection[str], path: Path) -> pl.DataFrame:
+def ignore_others(frame: pl.DataFrame, known: Collection[str], path: Path | str) -> pl.DataFrame:
     """Return the known columns; the others are ignored with one line in the log."""
     others = [name for name in frame.columns if name not in known]
     if others:
@@ -68,7 +68,7 @@ def ignore_others(frame: pl.DataFrame, known: Collection[str], path: Path) -> pl
     return frame.select([name for name in frame.columns if name in known])
 
 
-def as_text(frame: pl.DataFrame, column: str, path: Path) -> pl.Series:
+def as_text(frame: pl.DataFrame, column: str, path: Path | str) -> pl.Series:
     """Return a column as strings; whole numbers become their digits.
 
     Raises:
@@ -94,7 +94,7 @@ def as_numbers(frame: pl.DataFrame, column: str) -> pl.Series:
     return text.cast(pl.Float64, strict=False)
 
 
-def as_seconds(frame: pl.DataFrame, column: str, path: Path) -> pl.Series:
+def as_seconds(frame: pl.DataFrame, column: str, path: Path | str) -> pl.Series:
     """Return a column of times as INT64 seconds since the epoch (UTC), null where not given.
 
     Taken are whole numbers (seconds), dates, datetimes, and text of any of these (ISO 8601).
@@ -142,7 +142,7 @@ def _seconds(text: str) -> int | None:
     return math.floor((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp())
 
 
-def check_ids(frame: pl.DataFrame, path: Path) -> None:
+def check_ids(frame: pl.DataFrame, path: Path | str) -> None:
     """Refuse pin ids that are missing, too long or hold a NUL.
 
     Raises:

@@ -16,7 +16,7 @@ import polars as pl
 
 from pintower.errors import DatasetError
 
-__all__ = ["read_jsonl"]
+__all__ = ["iterate_jsonl", "read_jsonl"]
 
 _CHUNK = 20_000
 _BOM = b"\xef\xbb\xbf"
@@ -35,11 +35,9 @@ def read_jsonl(path: Path, known: Collection[str], *, others: bool = True) -> pl
         DatasetError: for a broken gzip stream, text that is not UTF-8, a line that is not a JSON
             object, a known column that holds lists here and single values there.
     """
-    frames = []
-    records = _records(path)
-    while chunk := list(islice(records, _CHUNK)):
-        names = [n for n in dict.fromkeys(chain.from_iterable(chunk)) if others or n in known]
-        frames.append(pl.DataFrame([_series(n, [r.get(n) for r in chunk]) for n in names]))
+    with _open(path) as file:
+        chunks = _chunks(file, path, _CHUNK)
+        frames = [_frame(records, known, others=others) for records in chunks]
     mixed = {name for name in _names(frames) if _is_mixed(frames, name)}
     if refused := sorted(mixed.intersection(known)):
         raise DatasetError(
@@ -50,8 +48,38 @@ def read_jsonl(path: Path, known: Collection[str], *, others: bool = True) -> pl
     return pl.concat(frames, how="diagonal_relaxed") if frames else pl.DataFrame()
 
 
-def _records(path: Path) -> Iterator[dict[str, Any]]:
-    for number, line in _lines(path):
+def iterate_jsonl(
+    file: BinaryIO, name: str, known: Collection[str], rows: int
+) -> Iterator[pl.DataFrame]:
+    """Yield a file's records in frames of some rows, the known columns only.
+
+    Args:
+        file: the lines, unpacked.
+        name: of the file, for messages.
+        known: the columns somebody will use.
+        rows: in a frame; each frame settles the types of its columns by itself.
+
+    Raises:
+        DatasetError: as :func:`read_jsonl` does.
+    """
+    for records in _chunks(file, name, rows):
+        yield _frame(records, known, others=False)
+
+
+def _frame(records: list[dict[str, Any]], known: Collection[str], *, others: bool) -> pl.DataFrame:
+    names = dict.fromkeys(chain.from_iterable(records))
+    kept = [name for name in names if others or name in known]
+    return pl.DataFrame([_series(name, [row.get(name) for row in records]) for name in kept])
+
+
+def _chunks(file: BinaryIO, path: Path | str, rows: int) -> Iterator[list[dict[str, Any]]]:
+    records = _records(file, path)
+    while chunk := list(islice(records, rows)):
+        yield chunk
+
+
+def _records(file: BinaryIO, path: Path | str) -> Iterator[dict[str, Any]]:
+    for number, line in _lines(file, path):
         try:
             record = json.loads(line.decode("utf-8"))
         except UnicodeDecodeError as error:
@@ -71,14 +99,13 @@ def _records(path: Path) -> Iterator[dict[str, Any]]:
         yield record
 
 
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+def _lines(file: BinaryIO, path: Path | str) -> Iterator[tuple[int, bytes]]:
     """Yield the numbers and bytes of the lines that are not blank."""
     try:
-        with _open(path) as file:
-            for number, line in enumerate(file, 1):
-                text = line.removeprefix(_BOM) if number == 1 else line
-                if text.strip():
-                    yield number, text
+        for number, line in enumerate(file, 1):
+            text = line.removeprefix(_BOM) if number == 1 else line
+            if text.strip():
+                yield number, text
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise DatasetError(
             f"{path} is not a whole gzip file ({error}); it is cut off or damaged, write it again."
@@ -89,7 +116,7 @@ def _open(path: Path) -> BinaryIO:
     return cast("BinaryIO", gzip.open(path, "rb")) if path.suffix == ".gz" else path.open("rb")
 
 
-def _refuse_half_characters(path: Path, number: int, record: dict[str, Any]) -> None:
+def _refuse_half_characters(path: Path | str, number: int, record: dict[str, Any]) -> None:
     """Refuse an escaped lone surrogate, which JSON lets through and UTF-8 cannot hold."""
     try:
         json.dumps(record, ensure_ascii=False).encode("utf-8")

@@ -19,7 +19,7 @@ from pintower.data.tables import LIST_COLUMNS, PINS, SCHEMAS, TEXT_COLUMNS
 from pintower.data.vectors import clean_vectors, find_vectors
 from pintower.errors import DatasetError
 
-__all__ = ["clean_pins"]
+__all__ = ["clean_pins", "typed_pins"]
 
 _log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 def clean_pins(
     frame: pl.DataFrame, path: Path, feature_columns: Collection[str] | None
 ) -> pl.DataFrame:
-    """Return the pins table in its schema, feature vectors after the fixed columns.
+    """Return the pins table of a whole catalogue, feature vectors after the fixed columns.
 
     Args:
         frame: raw rows.
@@ -36,6 +36,25 @@ def clean_pins(
 
     Raises:
         DatasetError: for anything the dataset folder's rules refuse.
+    """
+    pins = typed_pins(frame, path, feature_columns)
+    _refuse_duplicates(pins, path)
+    _refuse_silence(pins, path)
+    return pins
+
+
+def typed_pins(
+    frame: pl.DataFrame, path: Path | str, feature_columns: Collection[str] | None
+) -> pl.DataFrame:
+    """Return rows of a catalogue in the schema of the pins table; each row is looked at alone.
+
+    Args:
+        frame: raw rows, all or some of them.
+        path: where they come from, for messages.
+        feature_columns: vector columns to keep; None keeps every list-of-floats column.
+
+    Raises:
+        DatasetError: for a column of another type, or a row that cannot be a pin.
     """
     require(frame, ["pin_id"], path)
     if not set(frame.columns).intersection(TEXT_COLUMNS):
@@ -47,12 +66,10 @@ def clean_pins(
     frame = ignore_others(frame, {*SCHEMAS[PINS], *vectors}, path)
     fixed = pl.DataFrame([_column(frame, name, path) for name in SCHEMAS[PINS]])
     check_ids(fixed, path)
-    _refuse_duplicates(fixed, path)
-    _refuse_silence(fixed, path)
     return fixed.with_columns(clean_vectors(frame, vectors, path))
 
 
-def _column(frame: pl.DataFrame, name: str, path: Path) -> pl.Series:
+def _column(frame: pl.DataFrame, name: str, path: Path | str) -> pl.Series:
     kind = SCHEMAS[PINS][name]
     if name not in frame.columns:
         hole = pl.Series(name, [None] * len(frame), dtype=kind)
@@ -70,7 +87,7 @@ def _column(frame: pl.DataFrame, name: str, path: Path) -> pl.Series:
     return hole.alias(name)
 
 
-def _texts(frame: pl.DataFrame, name: str, path: Path) -> pl.Series:
+def _texts(frame: pl.DataFrame, name: str, path: Path | str) -> pl.Series:
     """Return a column of lists of strings, without null or blank items."""
     series = frame[name]
     if series.dtype == pl.Null or series.dtype == pl.List(pl.Null):

@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 def find_vectors(
     frame: pl.DataFrame,
-    path: Path,
+    path: Path | str,
     feature_columns: Collection[str] | None,
     *,
     table: str = PINS,
@@ -51,7 +51,9 @@ def find_vectors(
     return list(feature_columns)
 
 
-def clean_vectors(frame: pl.DataFrame, columns: Collection[str], path: Path) -> list[pl.Series]:
+def clean_vectors(
+    frame: pl.DataFrame, columns: Collection[str], path: Path | str
+) -> list[pl.Series]:
     """Return the vector columns as ``List(Float32)``; a row without a vector has null.
 
     Raises:
@@ -83,7 +85,7 @@ def _inner(kind: pl.DataType) -> pl.DataType:
     return pl.Null()
 
 
-def _check(series: pl.Series, widths: pl.Series, width: int, path: Path) -> None:
+def _check(series: pl.Series, widths: pl.Series, width: int, path: Path | str) -> None:
     name = series.name
     table = pl.DataFrame([series.alias("vector"), widths.alias("width")])
     if rows := rows_where(table, pl.col("width") != width):

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from sentence_transformers import SentenceTransformer
+
 from pintower.accelerators import TensorRTAccelerator
 from pintower.artifacts import hash_file, hash_json
 from pintower.contracts import (
@@ -44,17 +46,22 @@ class GraphBuilder:
         student: loaded.
         target: where they will run.
         folder: where ``<graph>.onnx`` go.
-        texts: gives what the encoder takes of queries for calibration, none of them held out.
+        texts: gives what an encoder, named, takes of texts for calibration, none of them held out.
     """
 
     student: Student
     target: Target
     folder: Path
-    texts: Callable[[], TokenBatches]
+    texts: Callable[[str], TokenBatches]
 
     @cached_property
-    def _batches(self) -> TokenBatches:
-        return self.texts()
+    def _known_batches(self) -> dict[str, TokenBatches]:
+        return {}
+
+    def _batches(self, name: str) -> TokenBatches:
+        if name not in self._known_batches:
+            self._known_batches[name] = self.texts(name)
+        return self._known_batches[name]
 
     @cached_property
     def space_id(self) -> str:
@@ -126,22 +133,22 @@ class GraphBuilder:
                 write_dynamic_int8(self._fused(traced, contract), path, contract)
             else:
                 prepared = self._prepared(traced, contract)
-                write_int8(prepared, path, keep=self._kept(prepared, precision))
+                write_int8(prepared, path, keep=self._kept(prepared, precision, name))
                 conform(path, contract)
+
+    def _encoder(self, name: str) -> SentenceTransformer:
+        query = name == "query_encoder"
+        return self.student.query_encoder if query else self.student.pin_encoder
 
     def _module(self, name: str) -> EncoderGraph | ScorerGraph:
         if name == "scorer":
             return ScorerGraph(self.student.head)
-        encoders = {
-            "query_encoder": self.student.query_encoder,
-            "pin_encoder": self.student.pin_encoder,
-        }
-        return EncoderGraph(encoders[name])
+        return EncoderGraph(self._encoder(name))
 
     def _fused(self, traced: Path, contract: GraphContract) -> Path:
         fused = traced.with_name("fused.onnx")
-        config = self.student.query_encoder[0].auto_model.config
-        fuse(traced, fused, config, contract, self._batches[:_COMPARED])
+        config = self._encoder(contract.name)[0].auto_model.config
+        fuse(traced, fused, config, contract, self._batches(contract.name)[:_COMPARED])
         return fused
 
     def _half_source(self, traced: Path, contract: GraphContract) -> Path:
@@ -154,12 +161,12 @@ class GraphBuilder:
         settings = self.target.calibration
         return prepare(
             self._fused(traced, contract),
-            self._batches,
+            self._batches(contract.name),
             settings.method,
             max_error=settings.max_error,
         )
 
-    def _kept(self, prepared: Prepared, precision: Precision) -> list[str]:
+    def _kept(self, prepared: Prepared, precision: Precision, name: str) -> list[str]:
         if precision == "int8-static":
             return []
-        return most_sensitive(prepared, self._batches)
+        return most_sensitive(prepared, self._batches(name))

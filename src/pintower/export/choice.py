@@ -1,4 +1,4 @@
-"""The query encoder's precision: the first of the target's list whose graph passes its gates."""
+"""An encoder's precision: the first of the target's list whose graph passes its gates."""
 
 import logging
 from collections.abc import Callable, Collection, Sequence
@@ -27,6 +27,7 @@ class Choice:
 
 
 def choose_precision(
+    name: str,
     precisions: Sequence[Precision],
     build: Callable[[Precision], BuiltGraph],
     measure: Callable[[BuiltGraph], list[Gate]],
@@ -35,6 +36,7 @@ def choose_precision(
     """Build and measure one precision after the other until one passes.
 
     Args:
+        name: of the graph.
         precisions: in the order they are wanted; at least one.
         build: writes the graph in a precision, in the place of the one before.
         measure: its gates.
@@ -51,10 +53,10 @@ def choose_precision(
             break
         refused[precision] = [explain(item) for item in failed(gates)]
         for line in refused[precision]:
-            logger.warning("%s refused: %s", precision, line)
+            logger.warning("%s in %s refused: %s", name, precision, line)
     position = precisions.index(built.precision)
     told = gate(
-        "query_encoder.precision",
+        f"{name}.precision",
         position,
         unit="step of the list",
         detail={"taken": built.precision, "wanted": list(precisions), "refused": refused},

@@ -17,11 +17,13 @@ from pintower.export.structure_gates import structure_gates
 from pintower.export.target_runtime import TargetRuntime, loads_gate, measured_in
 from pintower.gates import Gate, failed
 from pintower.models.onnx_session import GraphEncoder, GraphScorer, OnnxGraph, open_graph
+from pintower.models.pin_inputs import feature_matrix, pin_texts
 from pintower.targets import Limits, Target
 
 __all__ = ["Measurement"]
 
 _SCORED_QUERIES = 50
+_BATCH_TOKENS = 2_048
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,10 @@ class Measurement:
         return gates
 
     def pin_encoder(self, built: BuiltGraph) -> list[Gate]:
-        """Measure structure, parity and invariance; pins are always embedded in batches."""
+        """Measure structure, parity, invariance and, but for fp32, the ranking.
+
+        Pins are always embedded in batches, in this library's ONNX Runtime.
+        """
         gates = self.structure(built)
         if failed(gates):
             return gates
@@ -91,12 +96,10 @@ class Measurement:
             reference.pin_embeddings,
             reference.query_embeddings,
         )
-        return [
-            *gates,
-            *encoder_gates(embedded, self.limits),
-            *batch_gates(embedded, self.limits, batched=True),
-            *repetition_gates(embedded, path, self.limits),
-        ]
+        gates += encoder_gates(embedded, self.limits)
+        gates += batch_gates(embedded, self.limits, batched=True)
+        gates += repetition_gates(embedded, path, self.limits)
+        return gates if built.precision == "fp32" else gates + self._pin_ranking(embedded.encoder)
 
     def scorer(self, built: BuiltGraph) -> list[Gate]:
         """Measure structure, parity and the answers to values that are not finite."""
@@ -143,7 +146,23 @@ class Measurement:
             return []
         queries = judged.pairs.queries
         embeddings = encoder.embed(self.reference.rendered(queries), self.reference.matrix(queries))
-        return ranking_gates(reference.student, judged, embeddings, self.limits)
+        student = reference.student
+        given = judged.scores(student, queries=embeddings)
+        return ranking_gates("ranking", judged, judged.scores(student), given, self.limits)
+
+    def _pin_ranking(self, encoder: GraphEncoder) -> list[Gate]:
+        """Measure the ranking of judged pins with their embeddings from the graph."""
+        reference = self.reference
+        if (judged := reference.judged) is None:
+            return []
+        student, pins = reference.student, judged.pairs.pins
+        embeddings = encoder.embed(
+            pin_texts(pins, student.rendering),
+            feature_matrix(pins, student.columns),
+            batch_tokens=_BATCH_TOKENS,
+        )
+        given = judged.scores(student, pins=embeddings)
+        return ranking_gates("pin_ranking", judged, judged.scores(student), given, self.limits)
 
     def _scores(self, graph: OnnxGraph) -> list[Gate]:
         reference = self.reference

@@ -173,7 +173,7 @@ def _build(
 ) -> tuple[BuiltGraph, list[Gate]]:
     """Build a query encoder; measure it against its own torch, its ranking against the first's."""
     graph = GraphBuilder(
-        student, target, folder, lambda: own.calibration(target.calibration.texts)
+        student, target, folder, lambda name: own.calibration(name, target.calibration.texts)
     ).build("query_encoder", target.precision["query_encoder"][0])
     measurement = Measurement(own, target, folder)
     gates = measurement.structure(graph)

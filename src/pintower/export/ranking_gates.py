@@ -11,7 +11,6 @@ from pintower.export.reference import JudgedPairs
 from pintower.gates import Gate, gate
 from pintower.metrics.bootstrap import Resampling, bootstrap, mean_of_queries
 from pintower.metrics.ranking import ndcg, per_query
-from pintower.models.student import Student
 from pintower.targets import Limits
 
 __all__ = ["ranking_gates"]
@@ -20,21 +19,24 @@ _TOP = 8
 
 
 def ranking_gates(
-    student: Student, judged: JudgedPairs, embeddings: NDArray[np.float32], limits: Limits
+    name: str,
+    judged: JudgedPairs,
+    wanted: NDArray[np.float32],
+    given: NDArray[np.float32],
+    limits: Limits,
 ) -> list[Gate]:
-    """Rank judged pins by a graph's query embeddings and by torch's, all else the same.
+    """Rank judged pins by the scores that a graph's embeddings give and by torch's.
 
     The loss of nDCG@20 is limited where the judgments can tell: where its interval is no wider than
     the limit. Its lower end is limited always, so a loss that is there beyond doubt never passes.
 
     Args:
-        student: its scoring head scores, in fp32.
-        judged: the pairs.
-        embeddings: of their queries, by the graph, FP32 [Q, D].
+        name: of the gates, before their dot.
+        judged: N pairs.
+        wanted: their scores in torch, FP32 [N].
+        given: with one tower's embeddings from the graph, all else the same, FP32 [N].
         limits: of the target.
     """
-    wanted = judged.scores(student, judged.queries)
-    given = judged.scores(student, embeddings)
     group = judged.pairs.query
     before, after = (per_query(ndcg, group, judged.levels, scores) for scores in (wanted, given))
     resampling = Resampling()
@@ -61,22 +63,22 @@ def ranking_gates(
     )
     tau = mean_of_queries(orders[:, 2], resampling)
     return [
-        gate("ranking.ndcg_loss_rel", value, limits.ndcg_max_loss if told else None, detail=detail),
-        gate("ranking.ndcg_loss_rel_low", low, limits.ndcg_max_loss),
+        gate(f"{name}.ndcg_loss_rel", value, limits.ndcg_max_loss if told else None, detail=detail),
+        gate(f"{name}.ndcg_loss_rel_low", low, limits.ndcg_max_loss),
         gate(
-            "ranking.top8_flips",
+            f"{name}.top8_flips",
             np.nan if flips.value is None else flips.value,
             limits.top8_max_flips,
             detail={"low": flips.low, "high": flips.high, "pairs": int(orders[:, 1].sum())},
         ),
         gate(
-            "ranking.kendall_tau",
+            f"{name}.kendall_tau",
             np.nan if tau.value is None else tau.value,
             better="higher",
             detail={"low": tau.low, "high": tau.high},
         ),
-        gate("ranking.score_max_abs", float(np.abs(wanted - given).max())),
-        gate("ranking.score_mean_abs", float(np.abs(wanted - given).mean())),
+        gate(f"{name}.score_max_abs", float(np.abs(wanted - given).max())),
+        gate(f"{name}.score_mean_abs", float(np.abs(wanted - given).mean())),
     ]
 
 

@@ -52,9 +52,22 @@ class JudgedPairs:
     pins: NDArray[np.float32]
     queries: NDArray[np.float32]
 
-    def scores(self, student: Student, queries: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the relevance score FP32 [N] that embeddings FP32 [Q, D] of the queries give."""
-        asked, shown = queries[self.pairs.query], self.pins[self.pairs.pin]
+    def scores(
+        self,
+        student: Student,
+        *,
+        queries: NDArray[np.float32] | None = None,
+        pins: NDArray[np.float32] | None = None,
+    ) -> NDArray[np.float32]:
+        """Return the relevance score FP32 [N] of every pair.
+
+        Args:
+            student: its scoring head scores, in fp32.
+            queries: other embeddings of the queries, FP32 [Q, D].
+            pins: other embeddings of the pins, FP32 [P, D].
+        """
+        asked = (self.queries if queries is None else queries)[self.pairs.query]
+        shown = (self.pins if pins is None else pins)[self.pairs.pin]
         probabilities = student.score(asked, shown, self.match_features)
         scores = probabilities @ np.arange(1, LEVELS + 1, dtype=np.float32)
         return scores.astype(np.float32)
@@ -108,9 +121,7 @@ class Reference:
         """Real pins and, below them, pins that have an odd title and nothing else."""
         found = sample_pins(self.data, self.config.parity_texts, self.config.seed)
         chosen = self._spread(self.pin_tokenizer, pin_texts(found, self.student.rendering))
-        names = [f"odd-{row}" for row in range(len(EDGE_TEXTS))]
-        odd = pl.DataFrame({"pin_id": names, "title": EDGE_TEXTS})
-        return pl.concat([found[chosen], odd], how="diagonal")
+        return _with_odd_pins(found[chosen])
 
     @cached_property
     def pin_texts(self) -> list[str]:
@@ -163,14 +174,18 @@ class Reference:
         """Return queries' feature vectors FP32 [N, Q], where the query encoder takes them."""
         return None if self.vectors is None else self.vectors.matrix(queries)
 
-    def calibration(self, count: int) -> list[tuple[NDArray[Any], ...]]:
-        """Return what the query encoder takes of logged queries, to fix activation ranges on.
+    def calibration(self, name: str, count: int) -> list[tuple[NDArray[Any], ...]]:
+        """Return what an encoder takes of real texts, to fix activation ranges on.
 
-        The odd texts are among them, held-out queries are not.
+        For the query encoder they are logged queries, none of them held out, for the pin encoder
+        pins; the odd texts are among them.
 
         Args:
-            count: logged queries, at most.
+            name: ``query_encoder`` or ``pin_encoder``.
+            count: real texts, at most.
         """
+        if name == "pin_encoder":
+            return self._calibration_pins(count)
         judged = _judgments(self.data)
         held_out = set(judged.filter(pl.col("split") == "test")["query"]) if len(judged) else set()
         sampled = sample_queries(self.data, count, self.config.seed)
@@ -178,9 +193,22 @@ class Reference:
         queries = found[:count] + list(EDGE_TEXTS)
         return token_batches(self.query_tokenizer, self.rendered(queries), self.matrix(queries))
 
+    def _calibration_pins(self, count: int) -> list[tuple[NDArray[Any], ...]]:
+        found = sample_pins(self.data, count, self.config.seed + 1)
+        pins = _with_odd_pins(found[:count])
+        vectors = feature_matrix(pins, self.student.columns)
+        return token_batches(self.pin_tokenizer, pin_texts(pins, self.student.rendering), vectors)
+
     def _spread(self, tokenizer: Tokenizer, texts: Sequence[str]) -> NDArray[np.int64]:
         lengths = [len(encoding) for encoding in tokenizer.encode_batch_fast(list(texts))]
         return spread_over_lengths(lengths, self.config.parity_texts, self.config.seed)
+
+
+def _with_odd_pins(pins: pl.DataFrame) -> pl.DataFrame:
+    """Return pins and, below them, some that have an odd title and nothing else."""
+    names = [f"odd-{row}" for row in range(len(EDGE_TEXTS))]
+    odd = pl.DataFrame({"pin_id": names, "title": EDGE_TEXTS})
+    return pl.concat([pins, odd], how="diagonal")
 
 
 def _judgments(data: Path) -> pl.DataFrame:

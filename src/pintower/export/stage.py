@@ -3,6 +3,7 @@
 import logging
 import shutil
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,8 @@ logger = logging.getLogger(__name__)
 _TOLD = ("query_encoder.min_cosine", "ranking.ndcg_loss_rel", "pin_encoder.max_abs")
 """Gates whose figures are worth a place in the manifest."""
 
+_ENCODERS = ("pin_encoder", "query_encoder")
+
 _PACKAGES = ("onnxruntime", "onnx", "optimum-onnx", "torch", "transformers")
 
 
@@ -65,34 +68,38 @@ def run(config: ExportConfig, inputs: Mapping[str, Path], folder: Path) -> dict[
     runtime = find_target_runtime() if config.target_runtime else None
     reference = Reference(config, student, data)
     builder = GraphBuilder(
-        student, target, folder, lambda: reference.calibration(target.calibration.texts)
+        student, target, folder, lambda name: reference.calibration(name, target.calibration.texts)
     )
     measurement = Measurement(reference, target, folder, runtime)
     graphs: dict[str, BuiltGraph] = {}
-    for name in ("pin_encoder", "scorer"):
-        (precision,) = target.precision[name]
-        graphs[name] = builder.build(name, precision)
-        gates += overrule(getattr(measurement, name)(graphs[name]), config.allow)
+    (precision,) = target.precision["scorer"]
+    graphs["scorer"] = builder.build("scorer", precision)
+    gates += overrule(measurement.scorer(graphs["scorer"]), config.allow)
+    _keep(folder, gates, what)
+    for name in _ENCODERS:
+        choice = choose_precision(
+            name,
+            target.precision[name],
+            partial(builder.build, name),
+            getattr(measurement, name),
+            config.allow,
+        )
+        graphs[name] = choice.built
+        gates = [*choice.gates, *gates]
         _keep(folder, gates, what)
-    choice = choose_precision(
-        target.precision["query_encoder"],
-        lambda precision: builder.build("query_encoder", precision),
-        measurement.query_encoder,
-        config.allow,
-    )
-    graphs["query_encoder"] = choice.built
     contract = builder.contract({name: graphs[name] for name in GRAPHS})
     contract.save(folder / "contract.json")
     _copy_query_side(student, folder)
     tokenizer = tokenizer_gate(folder / "tokenizer.json", student)
-    gates = [*choice.gates, *overrule([tokenizer], config.allow), *gates]
+    gates += overrule([tokenizer], config.allow)
     _keep(folder, gates, what)
     for item in gates:
         logger.info("%s", explain(item))
     return {
         "target": target.name,
         "space_id": contract.space_id[:12],
-        "query_encoder": choice.built.precision,
+        "query_encoder": graphs["query_encoder"].precision,
+        "pin_encoder": graphs["pin_encoder"].precision,
         "gates": len(gates),
         **{item.name: item.measured for item in gates if item.name in _TOLD},
     }

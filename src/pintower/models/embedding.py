@@ -1,6 +1,8 @@
 """Many texts through an encoder, in batches of similar length."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -8,12 +10,13 @@ from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer
 
-from pintower.models.encoders import embed_tokens
+from pintower.models.encoders import embed_tokens, load_encoder
+from pintower.models.optimization import autocast, multiplies_bf16, training_device
 from pintower.models.pin_inputs import length_batches
-from pintower.models.tokenization import token_batch
+from pintower.models.tokenization import load_tokenizer, token_batch
 from pintower.progress import track
 
-__all__ = ["embed_texts"]
+__all__ = ["TorchEncoder", "embed_texts"]
 
 _BATCH_TOKENS = 4_096
 
@@ -24,6 +27,10 @@ def embed_texts(
     tokenizer: Tokenizer,
     texts: Sequence[str],
     vectors: NDArray[np.float32] | None = None,
+    *,
+    batch_tokens: int = _BATCH_TOKENS,
+    bf16: bool = False,
+    shown: bool = True,
 ) -> NDArray[np.float32]:
     """Return the embeddings FP32 [N, D] of N rendered texts, from token ids and mask alone.
 
@@ -32,14 +39,70 @@ def embed_texts(
         tokenizer: cuts at the encoder's length, see :mod:`pintower.models.tokenization`.
         texts: as the encoder is to see them.
         vectors: feature vectors FP32 [N, V], for a pin encoder that takes them.
+        batch_tokens: token budget of a batch, padding included.
+        bf16: multiply in bfloat16 where the device can.
+        shown: report progress.
     """
     lengths = [len(encoding) for encoding in tokenizer.encode_batch_fast(list(texts))]
     embeddings = np.zeros((len(texts), encoder.get_embedding_dimension()), dtype=np.float32)
-    batches = list(length_batches(lengths, _BATCH_TOKENS))
-    sizes = [len(batch) for batch in batches]
-    for rows in track(batches, "embedding texts", total=sum(sizes), unit="texts", weights=sizes):
+    batches = length_batches(lengths, batch_tokens)
+    if shown:
+        batches = track(batches, "embedding texts", total=len(texts), unit="texts", weights=len)
+    for rows in batches:
         ids, mask = token_batch(tokenizer, [texts[row] for row in rows])
         parts = [ids, mask] if vectors is None else [ids, mask, vectors[rows]]
         tensors = [torch.from_numpy(part).to(encoder.device) for part in parts]
-        embeddings[rows] = embed_tokens(encoder, *tensors).float().cpu().numpy()
+        with autocast(encoder.device, bf16):
+            embedded = embed_tokens(encoder, *tensors)
+        embeddings[rows] = embedded.float().cpu().numpy()
     return embeddings
+
+
+@dataclass(frozen=True)
+class TorchEncoder:
+    """An encoder as it was trained, with its tokenizer; the counterpart of an exported graph's.
+
+    Attributes:
+        encoder: on the device it runs on.
+        tokenizer: cuts at the encoder's length.
+        bf16: multiply in bfloat16 where the device can.
+    """
+
+    encoder: SentenceTransformer
+    tokenizer: Tokenizer
+    bf16: bool
+
+    @classmethod
+    def open(cls, folder: Path, max_tokens: int) -> "TorchEncoder":
+        """Load a sentence-transformers folder, onto the GPU where there is one.
+
+        Raises:
+            StudentError: if the folder is absent or is not one.
+        """
+        device = training_device()
+        encoder = load_encoder(folder).to(device)
+        bf16 = multiplies_bf16(device.type)
+        return cls(encoder, load_tokenizer(folder, max_tokens), bf16)
+
+    @property
+    def precision(self) -> str:
+        """Of the products."""
+        return "bf16" if self.bf16 else "fp32"
+
+    def embed(
+        self,
+        texts: Sequence[str],
+        vectors: NDArray[np.float32] | None = None,
+        *,
+        batch_tokens: int = _BATCH_TOKENS,
+    ) -> NDArray[np.float32]:
+        """Return the embeddings FP32 [N, D] of N rendered texts; see :func:`embed_texts`."""
+        return embed_texts(
+            self.encoder,
+            self.tokenizer,
+            texts,
+            vectors,
+            batch_tokens=batch_tokens,
+            bf16=self.bf16,
+            shown=False,
+        )

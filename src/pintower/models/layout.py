@@ -74,6 +74,23 @@ class StudentLayout:
                 f"{self.root} is not a complete student folder: {', '.join(missing)} missing."
             )
 
+    def pin_columns(self) -> list[dict[str, Any]]:
+        """Return name and width of each feature vector of the pin encoder, without loading it.
+
+        Raises:
+            StudentError: if the encoder's files do not say what it is made of.
+        """
+        try:
+            for module in read_json(self.pin_encoder / "modules.json"):
+                if module["type"].rpartition(".")[2] == "FeatureProjection":
+                    columns = read_json(self.pin_encoder / module["path"] / "config.json")[
+                        "columns"
+                    ]
+                    return [{"name": str(c["name"]), "width": int(c["width"])} for c in columns]
+        except (KeyError, TypeError, ValueError) as error:
+            raise StudentError(f"{self.pin_encoder} cannot be used: {error!r}") from error
+        return []
+
     def load_rendering(self) -> Rendering:
         """Read ``text.json``.
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
 from pintower.errors import StudentError
 
-__all__ = ["load_tokenizer", "open_tokenizer", "token_batch"]
+__all__ = ["load_tokenizer", "open_tokenizer", "pad_tokens", "token_batch"]
 
 
 def load_tokenizer(folder: Path, max_tokens: int) -> Tokenizer:
@@ -42,12 +42,16 @@ def open_tokenizer(path: Path, max_tokens: int) -> Tokenizer:
 def token_batch(
     tokenizer: Tokenizer, texts: Sequence[str]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return token ids and mask of B texts, as :func:`pad_tokens` does."""
+    return pad_tokens(tokenizer.encode_batch_fast(list(texts)))
+
+
+def pad_tokens(encodings: Sequence[Encoding]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return token ids and mask, INT64 [B, L] each, padded with 0 to the longest text.
 
     L is at least 1: a text without a token (an empty one, where the tokenizer adds no special
     tokens) is one masked place.
     """
-    encodings = tokenizer.encode_batch_fast(list(texts))
     lengths = [len(encoding) for encoding in encodings]
     ids = np.zeros((len(lengths), max(lengths, default=1) or 1), dtype=np.int64)
     for row, encoding in zip(ids, encodings, strict=True):

@@ -1,104 +1,249 @@
-"""The pin store: embeddings in parquet shards, each whole or absent, so that work can be resumed.
+"""The pin store: a Lance dataset for each pin encoder's artifact, updated pin by pin.
 
-Columns: ``pin_id``, ``input_hash`` (over what the encoder saw), ``artifact_id`` (of the graph that
-made it), ``embedding`` (list of float32). Shards follow the order of the ids.
+    STORE/<artifact id, 16 digits>.lance
+
+Every change is one commit of Lance, whole or absent. Pins are merged by ``pin_id``, which is
+declared as the primary key, so that of two writers at once neither loses a row nor doubles one.
+What readers take is the version that a finished update was marked as: the tag ``complete``.
+
+Columns: ``pin_id``; the keys of :mod:`pintower.models.pin_keys`; ``deleted``, a tombstone, whose
+other columns are null; ``embedding`` FP32 [D]; ``vectors`` FP32 [V], the feature vectors it was
+made from; ``terms`` UINT32 [T], ``counts`` UINT8 [T * 5] and ``title_terms`` of the forward index;
+``title``.
 """
 
-import hashlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-import polars as pl
-from numpy.typing import NDArray
+import lance
+import pyarrow as pa
 
-from pintower.progress import track
+from pintower.artifacts import hash_json
+from pintower.contracts import Contract
+from pintower.errors import InputError, RepositoryError
+from pintower.models.pin_keys import HASH, KEYS
 
-__all__ = ["PART", "fill_store", "input_hashes", "read_embeddings", "shard_paths"]
+__all__ = ["Origin", "PinStore", "store_schema"]
 
 logger = logging.getLogger(__name__)
 
-PART = "part-{:05d}.parquet"
+_COMPLETE = "complete"
+_PRIMARY_KEY = {"lance-schema:unenforced-primary-key": "true"}
+_FRAGMENT_ROWS = 1_048_576
+_MANY_FRAGMENTS = 64
+_RETRIES = 30
 
 
-def fill_store(
-    folder: Path,
-    pins: pl.DataFrame,
-    *,
-    artifact_id: str,
-    shard_size: int,
-    embed: Callable[[pl.DataFrame], tuple[list[str], NDArray[np.float32]]],
-) -> int:
-    """Write the shards that are not there yet.
+@dataclass(frozen=True)
+class Origin:
+    """What a store's embeddings come from; two stores of one origin can be compared.
 
-    Args:
-        folder: made if absent; a killed run's shards in it are kept if they hold the same pins,
-            made by the same graph.
-        pins: the pins table, sorted by id.
-        artifact_id: of the graph behind ``embed``.
-        shard_size: pins a shard.
-        embed: returns input hashes and embeddings FP32 [N, D] of some rows.
-
-    Returns:
-        How many pins were embedded now.
+    Attributes:
+        space_id: of both towers.
+        artifact_id: of the pin encoder's graph.
+        width: D of the embeddings.
+        vector_width: V of the feature vectors the pin encoder takes; 0 for none.
     """
-    folder.mkdir(exist_ok=True)
-    slices = list(pins.iter_slices(shard_size))
-    paths = [folder / PART.format(number) for number in range(len(slices))]
-    todo = [
-        (path, part)
-        for path, part in zip(paths, slices, strict=True)
-        if not _holds(path, part["pin_id"], artifact_id)
-    ]
-    if len(todo) < len(paths):
-        logger.info("resuming: %d of %d shards", len(paths) - len(todo), len(paths))
-    for path in folder.iterdir():
-        if path not in paths:  # half-written, or of another shard size
-            path.unlink()
-    sizes = [len(part) for _, part in todo]
-    for path, part in track(todo, "embedding pins", total=sum(sizes), unit="pins", weights=sizes):
-        hashes, embeddings = embed(part)
-        shard = part.select("pin_id").with_columns(
-            input_hash=pl.Series(hashes, dtype=pl.String),
-            artifact_id=pl.lit(artifact_id),
-            embedding=pl.Series(embeddings).cast(pl.List(pl.Float32)),
+
+    space_id: str
+    artifact_id: str
+    width: int
+    vector_width: int
+
+    @classmethod
+    def of(cls, contract: Contract) -> "Origin":
+        """Return what the pin encoder of some exported graphs makes."""
+        return cls(
+            space_id=contract.space_id,
+            artifact_id=contract.graphs["pin_encoder"].artifact_id,
+            width=contract.symbols["D"],
+            vector_width=contract.symbols["V"],
         )
-        temporary = path.with_name(f".{path.name}")
-        shard.write_parquet(temporary)
-        temporary.replace(path)
-    return sum(sizes)
+
+    def made_by(self, runtime: str, precision: str) -> "Origin":
+        """Return the origin of embeddings that the same weights make without the graph."""
+        identity = {"space_id": self.space_id, "runtime": runtime, "precision": precision}
+        return replace(self, artifact_id=hash_json(identity))
+
+    def place(self, root: str) -> str:
+        """Return where the dataset of this origin lies in a store."""
+        return f"{root.rstrip('/')}/{self.artifact_id[:16]}.lance"
 
 
-def shard_paths(folder: Path) -> list[Path]:
-    """Return a store's shards in the order of the ids."""
-    return sorted(folder.glob("part-*.parquet"))
+def store_schema(origin: Origin) -> pa.Schema:
+    """Return the columns of a store."""
+    fields = [
+        pa.field("pin_id", pa.string(), nullable=False, metadata=_PRIMARY_KEY),
+        *(pa.field(name, HASH) for name in KEYS),
+        pa.field("deleted", pa.bool_(), nullable=False),
+        pa.field("embedding", pa.list_(pa.float32(), origin.width)),
+        pa.field("terms", pa.list_(pa.uint32())),
+        pa.field("counts", pa.list_(pa.uint8())),
+        pa.field("title_terms", pa.list_(pa.uint32())),
+        pa.field("title", pa.string()),
+    ]
+    if origin.vector_width:
+        fields.append(pa.field("vectors", pa.list_(pa.float32(), origin.vector_width)))
+    metadata = {"space_id": origin.space_id, "artifact_id": origin.artifact_id}
+    return pa.schema(fields, metadata=metadata)
 
 
-def read_embeddings(path: Path, width: int) -> NDArray[np.float32]:
-    """Return one shard's embeddings FP32 [N, D]."""
-    column = pl.read_parquet(path, columns=["embedding"])["embedding"]
-    return column.explode().to_numpy().reshape(-1, width)
+@dataclass
+class PinStore:
+    """An open store of one origin.
 
+    Attributes:
+        place: of the Lance dataset.
+        origin: of its embeddings.
+        dataset: the version that was last read or written.
+    """
 
-def input_hashes(texts: Sequence[str], vectors: NDArray[np.float32] | None) -> list[str]:
-    """Return a hash of what the encoder sees of each pin: rendered text and feature vectors."""
-    hashes = []
-    for row, text in enumerate(texts):
-        digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16)
-        if vectors is not None:
-            digest.update(b"\x00" + vectors[row].tobytes())
-        hashes.append(digest.hexdigest())
-    return hashes
+    place: str
+    origin: Origin
+    dataset: lance.LanceDataset
 
+    @classmethod
+    def open(cls, root: str | Path, origin: Origin, *, create: bool = False) -> "PinStore":
+        """Open the newest version, finished or not.
 
-def _holds(path: Path, pin_ids: pl.Series, artifact_id: str) -> bool:
-    if not path.is_file():
-        return False
-    try:
-        shard = pl.read_parquet(path, columns=["pin_id", "artifact_id"])
-    except (pl.exceptions.PolarsError, OSError):
-        logger.warning("%s cannot be read; its pins are embedded again", path)
-        return False
-    made_by = shard["artifact_id"].unique().to_list()
-    return shard["pin_id"].equals(pin_ids) and made_by == [artifact_id]
+        Args:
+            root: folder or address that holds the datasets of all origins.
+            origin: whose.
+            create: make an empty one where there is none.
+
+        Raises:
+            InputError: if there is none.
+            RepositoryError: if it cannot be read or holds embeddings of another origin.
+        """
+        store = cls.find(root, origin)
+        if store is not None:
+            return store
+        place = origin.place(str(root))
+        if not create:
+            raise InputError(
+                f"There is no pin store {place}. Fill one with `pintower embed`, or run the pins "
+                "stage."
+            )
+        try:
+            dataset = lance.write_dataset(store_schema(origin).empty_table(), place)
+        except OSError as error:
+            raise RepositoryError(f"The pin store {place} cannot be made: {error}") from error
+        return cls(place, origin, dataset)
+
+    @classmethod
+    def find(cls, root: str | Path, origin: Origin) -> "PinStore | None":
+        """Open the newest version, finished or not; None where there is no store.
+
+        Raises:
+            RepositoryError: if it cannot be read or holds embeddings of another origin.
+        """
+        place = origin.place(str(root))
+        try:
+            dataset = lance.dataset(place)
+        except ValueError as error:
+            if "not found" not in str(error).lower():
+                raise RepositoryError(f"The pin store {place} is broken: {error}") from error
+            return None
+        except OSError as error:
+            raise RepositoryError(f"The pin store {place} cannot be opened: {error}") from error
+        store = cls(place, origin, dataset)
+        store._require_origin()
+        return store
+
+    def finished(self) -> "PinStore":
+        """Return the store as the last finished update left it.
+
+        Raises:
+            InputError: if no update was ever finished.
+        """
+        tags = self.dataset.tags.list()
+        if _COMPLETE not in tags:
+            raise InputError(
+                f"The pin store {self.place} was never filled to the end. Run the command that "
+                "fills it again; it goes on where it was."
+            )
+        at = lance.dataset(self.place, version=int(tags[_COMPLETE]["version"]))
+        return PinStore(self.place, self.origin, at)
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether there is a newer version than this one."""
+        return bool(self.dataset.latest_version != self.version)
+
+    @property
+    def version(self) -> int:
+        """Number of the version that is open."""
+        return int(self.dataset.version)
+
+    def batches(self, columns: Sequence[str], **options: Any) -> Iterator[pa.RecordBatch]:
+        """Yield some columns of all rows, tombstones too unless a filter says otherwise."""
+        yield from self.dataset.to_batches(columns=list(columns), **options)
+
+    def merge(self, rows: pa.Table) -> None:
+        """Put rows in the place of those with their ids, one commit; columns not given stay.
+
+        Args:
+            rows: one for each pin; all columns where a pin may be new.
+        """
+        if not len(rows):
+            return
+        merge = self.dataset.merge_insert("pin_id").when_matched_update_all()
+        if set(rows.column_names) == set(self.dataset.schema.names):
+            merge = merge.when_not_matched_insert_all()
+        merge.conflict_retries(_RETRIES).execute(rows)
+        self.reopen()
+
+    def reopen(self) -> None:
+        """Take the newest version there is."""
+        self.dataset = lance.dataset(self.place)
+
+    def bury(self, pin_ids: Sequence[str]) -> None:
+        """Leave tombstones in the place of pins; a commit."""
+        schema = store_schema(self.origin)
+        columns = {
+            field.name: pa.nulls(len(pin_ids), field.type)
+            for field in schema
+            if field.name not in ("pin_id", "deleted")
+        }
+        ids = pa.array(pin_ids, pa.string())
+        deleted = pa.array([True] * len(pin_ids), pa.bool_())
+        arrays = {"pin_id": ids, "deleted": deleted, **columns}
+        self.merge(pa.table([arrays[name] for name in schema.names], schema=schema))
+
+    def tidy(self) -> None:
+        """Join small files, where there are many."""
+        if len(self.dataset.get_fragments()) > _MANY_FRAGMENTS:
+            self.dataset.optimize.compact_files(target_rows_per_fragment=_FRAGMENT_ROWS)
+            self.reopen()
+
+    def finish(self) -> None:
+        """Mark the open version as the one to read, and let go of those before the last marked."""
+        tags = self.dataset.tags
+        if _COMPLETE in tags.list():
+            tags.update(_COMPLETE, self.version)
+        else:
+            tags.create(_COMPLETE, self.version)
+        self.dataset.cleanup_old_versions(
+            older_than=timedelta(days=1), error_if_tagged_old_versions=False
+        )
+
+    def _require_origin(self) -> None:
+        """Refuse embeddings of another space, artifact or width."""
+        metadata = self.dataset.schema.metadata or {}
+        width = self.dataset.schema.field("embedding").type.list_size
+        found = {
+            "space_id": metadata.get(b"space_id", b"none").decode(),
+            "artifact_id": metadata.get(b"artifact_id", b"none").decode(),
+            "width": width,
+        }
+        for name, value in found.items():
+            wanted = getattr(self.origin, name)
+            if value != wanted:
+                raise RepositoryError(
+                    f"The pin store {self.place} holds embeddings with {name} {value}, the pin "
+                    f"encoder has {wanted}: they cannot be mixed. Give another --store."
+                )

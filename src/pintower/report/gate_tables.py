@@ -30,7 +30,7 @@ _OF_A_GRAPH = {
     "invalid_rows": "faults with rows that are not finite",
     "runs": "failures to run",
 }
-_CHOICE = "query_encoder.precision"
+_CHOICES = ("query_encoder.precision", "pin_encoder.precision")
 _IN_TARGET = "target."
 
 _VERSIONS = (".opset", ".ir_version")
@@ -52,6 +52,7 @@ _OF_THE_RANKING = {
     "score_max_abs": "Largest score difference from torch",
     "score_mean_abs": "Mean score difference from torch",
 }
+_RANKINGS = {"ranking": "", "pin_ranking": "Pins: "}
 _OF_THE_SERVER = {
     "runtimes_agree": "Largest score difference between two ONNX Runtimes",
     "runtimes_min_cosine": "Lowest cosine between two ONNX Runtimes",
@@ -151,8 +152,8 @@ def describe_gates(title: str, path: Path, *, in_target: bool = False) -> GateFi
         title=title,
         limited=_rows(item for item in limited if item.allowed != 0),
         zero=_rows(item for item in limited if item.allowed == 0),
-        told=_rows(item for item in gates if item.allowed is None and item.name != _CHOICE),
-        choice=[line for item in gates if item.name == _CHOICE for line in _choice(item)],
+        told=_rows(item for item in gates if item.allowed is None and item.name not in _CHOICES),
+        choice=[line for item in gates if item.name in _CHOICES for line in _choice(item)],
     )
 
 
@@ -195,7 +196,8 @@ def _choice(item: Gate) -> list[str]:
         f"{precision} was refused: {'; '.join(lines)}."
         for precision, lines in item.detail["refused"].items()
     ]
-    return [f"The query encoder is {item.detail['taken']}.", *refused]
+    graph = _GRAPHS[item.name.partition(".")[0]].lower()
+    return [f"The {graph} is {item.detail['taken']}.", *refused]
 
 
 def _name(key: str) -> str:
@@ -206,8 +208,8 @@ def _name(key: str) -> str:
         return f"{_GRAPHS[graph]}: {_OF_A_GRAPH.get(check, plain(check).lower())}"
     if graph == "preflight" and check:
         return _OF_THE_PREFLIGHT.get(check, plain(check))
-    if graph == "ranking" and check:
-        return _OF_THE_RANKING.get(check, plain(check))
+    if graph in _RANKINGS and check:
+        return _RANKINGS[graph] + _OF_THE_RANKING.get(check, plain(check))
     return _OF_THE_SERVER.get(key, plain(key))
 
 

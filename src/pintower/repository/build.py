@@ -5,8 +5,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import pintower.snapshot
-import pintower.text
+import pintower
 from pintower.artifacts import write_json
 from pintower.assets import asset
 from pintower.repository.configs import model_configs
@@ -22,7 +21,7 @@ from pintower.repository.parts import Parts
 from pintower.repository.pbtxt import format_config
 from pintower.repository.warmup import Warmup, write_warmups
 
-__all__ = ["build_models"]
+__all__ = ["build_models", "copy_package"]
 
 _ENSEMBLE_NOTE = (
     "An ensemble has no files of its own; Triton wants its version's folder to exist.\n"
@@ -55,9 +54,7 @@ def build_models(
     shutil.copyfile(parts.rendering, layout.version("tokenizer", version) / "text.json")
     encoder = {"artifact_id": parts.contract.graphs["query_encoder"].artifact_id}
     write_json(layout.served_encoder(version), encoder)
-    reader = Path(pintower.snapshot.__file__)
-    package = layout.version("pin_features", version) / "pintower"
-    shutil.copyfile(reader, package / reader.name)
+    copy_package("snapshot", layout.version("pin_features", version))
     _link_tree(parts.snapshot, layout.snapshot(version))
     for name in ensembles(parts.contract):
         note = layout.version(name, version) / "ensemble.txt"
@@ -65,16 +62,21 @@ def build_models(
     parts.contract.save(layout.contract)
 
 
+def copy_package(name: str, folder: Path) -> None:
+    """Copy one of the library's packages that need numpy alone into a model's version folder."""
+    target = folder / "pintower" / name
+    target.mkdir(parents=True)
+    (target.parent / "__init__.py").write_text("", "utf-8")
+    for path in sorted((Path(pintower.__path__[0]) / name).glob("*.py")):
+        shutil.copyfile(path, target / path.name)
+
+
 def _write_python_model(name: str, folder: Path) -> None:
     """Write ``model.py`` and, for a model that reads text, the library's text package."""
     shutil.copyfile(asset("triton_models", name, "model.py"), folder / "model.py")
     if name not in TEXT_MODELS:
         return
-    text = folder / "pintower" / "text"
-    text.mkdir(parents=True)
-    (folder / "pintower" / "__init__.py").write_text("", "utf-8")
-    for path in sorted(Path(pintower.text.__path__[0]).glob("*.py")):
-        shutil.copyfile(path, text / path.name)
+    copy_package("text", folder)
 
 
 def _link_tree(source: Path, target: Path) -> None:

@@ -47,7 +47,8 @@ def open_snapshot(parts: Parts) -> Snapshot:
     """Open the snapshot and hold it to the contract.
 
     Raises:
-        RepositoryError: if it was made by another pin encoder, has another width or cannot be read.
+        RepositoryError: if it was made by another pin encoder, has another width, cannot be read
+            or is not as it was published.
     """
     contract = parts.contract
     try:
@@ -62,4 +63,8 @@ def open_snapshot(parts: Parts) -> Snapshot:
                 f"{value}: query encoder and pins do not belong together. Embed the pins again "
                 "with the exported pin encoder."
             )
+    try:
+        snapshot.verify()
+    except (OSError, ValueError, KeyError) as error:
+        raise RepositoryError(f"The snapshot {parts.snapshot} cannot be used: {error}") from error
     return snapshot

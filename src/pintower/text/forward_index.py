@@ -11,12 +11,19 @@ from numpy.typing import NDArray
 from .rendering import PIN_SOURCES
 from .terms import term_id, terms
 
-__all__ = ["TITLE_TERMS", "ForwardIndex", "build_forward_index", "count_terms", "spans"]
+__all__ = [
+    "TITLE_TERMS",
+    "ForwardIndex",
+    "build_forward_index",
+    "count_terms",
+    "pin_terms",
+    "source_terms",
+    "spans",
+    "sum_counts",
+]
 
 TITLE_TERMS = 32
 """Terms of a title that are kept in order, for the exact and the prefix match."""
-
-_COLUMNS = range(len(PIN_SOURCES))
 
 
 @dataclass(frozen=True)
@@ -101,33 +108,57 @@ def source_terms(pin: Mapping[str, Any], source: str) -> list[str]:
     return terms(value if isinstance(value, str) else " ".join(str(item) for item in value))
 
 
+def pin_terms(pin: Mapping[str, Any]) -> tuple[list[int], list[list[int]], list[int]]:
+    """Return a pin's row of the index.
+
+    Returns:
+        Its distinct terms in the order in which they occur; for each, how often each of the five
+        text sources holds it (255 at most); and the title's terms in order.
+    """
+    counted: dict[int, list[int]] = {}
+    title: list[int] = []
+    for column, source in enumerate(PIN_SOURCES):
+        found = [term_id(term) for term in source_terms(pin, source)]
+        if column == 0:
+            title = found[:TITLE_TERMS]
+        for key in found:
+            row = counted.setdefault(key, [0] * len(PIN_SOURCES))
+            row[column] = min(row[column] + 1, 255)
+    return list(counted), list(counted.values()), title
+
+
 def build_forward_index(pins: Iterable[Mapping[str, Any]]) -> ForwardIndex:
     """Return the forward index of pins, in their order."""
     lengths, title_lengths = [0], [0]
     ids: list[int] = []
     counts: list[list[int]] = []
-    sums: list[list[int]] = []
     titles: list[int] = []
     for pin in pins:
-        counted: dict[int, list[int]] = {}
-        for column, source in enumerate(PIN_SOURCES):
-            found = [term_id(term) for term in source_terms(pin, source)]
-            if column == 0:
-                title = found[:TITLE_TERMS]
-            for key in found:
-                row = counted.setdefault(key, [0] * len(PIN_SOURCES))
-                row[column] = min(row[column] + 1, 255)
-        ids.extend(counted)
-        counts.extend(counted.values())
-        sums.append([sum(row[column] for row in counted.values()) for column in _COLUMNS])
+        own, counted, title = pin_terms(pin)
+        ids.extend(own)
+        counts.extend(counted)
         titles.extend(title)
-        lengths.append(len(counted))
+        lengths.append(len(own))
         title_lengths.append(len(title))
+    indptr = np.cumsum(lengths, dtype=np.int64)
+    of_terms = np.array(counts, dtype=np.uint8).reshape(-1, len(PIN_SOURCES))
     return ForwardIndex(
-        indptr=np.cumsum(lengths, dtype=np.int64),
+        indptr=indptr,
         ids=np.array(ids, dtype=np.uint32),
-        counts=np.array(counts, dtype=np.uint8).reshape(-1, len(PIN_SOURCES)),
-        lengths=np.array(sums, dtype=np.uint32).reshape(-1, len(PIN_SOURCES)),
+        counts=of_terms,
+        lengths=sum_counts(indptr, of_terms),
         title_indptr=np.cumsum(title_lengths, dtype=np.int64),
         title_ids=np.array(titles, dtype=np.uint32),
     )
+
+
+def sum_counts(indptr: NDArray[np.int64], counts: NDArray[np.uint8]) -> NDArray[np.uint32]:
+    """Return the terms of each text source of N pins, UINT32 [N, 5].
+
+    Args:
+        indptr: INT64 [N + 1], where each pin's terms begin.
+        counts: UINT8 [T, 5], occurrences of each of them.
+    """
+    sums = np.zeros((len(counts) + 1, len(PIN_SOURCES)), dtype=np.int64)
+    np.cumsum(counts, axis=0, out=sums[1:])
+    return (sums[indptr[1:]] - sums[indptr[:-1]]).astype(np.uint32)

@@ -1,0 +1,222 @@
+"""``pintower pins``: what else the pins' embeddings are good for."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from pintower.cli.output import print_json, stdout
+from pintower.config import PinsConfig
+from pintower.contracts import Contract
+from pintower.errors import InputError
+from pintower.gates import explain, raise_if_failed
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from pintower.pins.store import PinStore
+    from pintower.snapshot import Precision
+
+__all__ = ["pins"]
+
+pins = typer.Typer(no_args_is_help=True, help="Use the pins' embeddings, and look after them.")
+
+Workdir = Annotated[
+    Path, typer.Option(help="Work folder of a run or a build, whose pin encoder made them.")
+]
+Student = Annotated[
+    Path | None, typer.Option(help="The student folder; WORKDIR/student without it.")
+]
+Store = Annotated[
+    str | None,
+    typer.Option(help="Folder or address of the pin store; WORKDIR/pin_store without it."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+@pins.callback()
+def _group() -> None:
+    """Use the pins' embeddings, and look after them."""
+
+
+@pins.command()
+def similar(
+    what: Annotated[str, typer.Argument(metavar="ID|TEXT", help="A pin's id, or any text.")],
+    workdir: Workdir,
+    student: Student = None,
+    store: Store = None,
+    top: Annotated[int, typer.Option(min=1, help="How many pins.")] = 10,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Look at every pin, though there is an index.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Print the pins nearest to a pin, or to a text as the query encoder sees it."""
+    from pintower.pins.similar import embedding_of, nearest
+
+    opened = _open(workdir, store)
+    point = embedding_of(opened, what)
+    of_pin = point is not None
+    if point is None:
+        point = _embed_text(what, workdir, student or workdir / "student")
+    found = nearest(opened, point, top + of_pin, exact=exact)
+    found = [item for item in found if item.pin_id != what or not of_pin][:top]
+    if as_json:
+        print_json({"of": what, "pin": of_pin, "similar": [asdict(item) for item in found]})
+        return
+    kind = "pin" if of_pin else "text"
+    title = escape(f"near the {kind} {what!r}")
+    table = Table("cosine", "pin", "title", title=title, title_justify="left")
+    for item in found:
+        table.add_row(f"{item.cosine:.3f}", escape(item.pin_id), escape(item.title))
+    stdout.print(table)
+
+
+@pins.command("export")
+def export_pins(
+    out: Annotated[Path, typer.Argument(help="A file (parquet) or folder (numpy) to write.")],
+    workdir: Workdir,
+    store: Store = None,
+    kind: Annotated[
+        Literal["parquet", "numpy"], typer.Option("--format", help="What to write.")
+    ] = "parquet",
+) -> None:
+    """Write every pin's id, title and embedding for another surface."""
+    from pintower.pins.exports import export_store
+
+    count = export_store(_open(workdir, store), out, kind)
+    stdout.print(f"{count:,} pins are in {out}.", markup=False)
+
+
+@pins.command()
+def index(
+    workdir: Workdir,
+    store: Store = None,
+    as_json: Json = False,
+) -> None:
+    """Build an approximate index for `similar`, and hold it to exact search."""
+    from pintower.pins.similar import build_index, measure_recall
+
+    opened = _open(workdir, store)
+    build_index(opened)
+    found = measure_recall(opened)
+    if as_json:
+        print_json(asdict(found))
+        return
+    stdout.print(
+        f"The index finds {found.recall:.1%} of the {found.neighbours} nearest pins of "
+        f"{found.queries} pins; `pintower pins similar --exact` finds all."
+    )
+
+
+@pins.command()
+def snapshot(
+    out: Annotated[Path, typer.Argument(help="Folder for snapshots/ and current.json.")],
+    workdir: Workdir,
+    student: Student = None,
+    store: Store = None,
+    precision: Annotated[
+        str,
+        typer.Option(
+            metavar="LIST",
+            help="Of the embeddings: int8, fp16, fp32, with commas between them; the first that "
+            "is exact enough is taken.",
+        ),
+    ] = "fp32",
+    max_score_error: Annotated[
+        float, typer.Option(min=0, help="By which no score may move, in levels.")
+    ] = PinsConfig().max_score_error,
+    shards: Annotated[
+        int, typer.Option(min=1, help="Hosts that the pins are spread over, by their ids' hashes.")
+    ] = 1,
+    as_json: Json = False,
+) -> None:
+    """Build the snapshot that is served; with shards one a host, in folders of their own."""
+    from pintower.models.layout import StudentLayout
+    from pintower.pins.precision import ScoredSample, choose_precision
+    from pintower.pins.snapshots import make_snapshot
+
+    opened = _open(workdir, store)
+    source = student or workdir / "student"
+    statistics = StudentLayout(source).load_statistics()
+    sample = ScoredSample.draw(opened, source, workdir / "export")
+    chosen, gates = choose_precision(sample, _precisions(precision), max_score_error)
+    raise_if_failed(gates, f"The snapshot of {opened.place}")
+    made = []
+    for shard in range(shards):
+        folder = out / f"shard-{shard:03d}" if shards > 1 else out
+        folder.mkdir(parents=True, exist_ok=True)
+        made.append(
+            make_snapshot(folder, opened, statistics, precision=chosen, shard=shard, shards=shards)
+        )
+        if not as_json:
+            stdout.print(f"{folder}: snapshot {made[-1].id}, {made[-1].pins:,} pins", markup=False)
+    if as_json:
+        error = gates[0].measured
+        shown = [asdict(item) for item in made]
+        print_json({"precision": chosen, "score_max_abs": error, "snapshots": shown})
+    else:
+        stdout.print(f"In {chosen}; {explain(gates[0])}", markup=False)
+
+
+def _precisions(given: str) -> "list[Precision]":
+    """Return the precisions of a list with commas.
+
+    Raises:
+        InputError: if one of them is none.
+    """
+    from pintower.snapshot import PRECISIONS
+
+    names = [name.strip() for name in given.split(",")]
+    if unknown := [name for name in names if name not in PRECISIONS]:
+        raise InputError(
+            f"--precision {given!r}: {unknown[0]!r} is no precision of a snapshot; allowed: "
+            f"{', '.join(PRECISIONS)}."
+        )
+    return [precision for name in names for precision in PRECISIONS if precision == name]
+
+
+def _open(workdir: Path, store: str | None) -> "PinStore":
+    """Return the store of a work folder, as the last finished update left it."""
+    from pintower.pins.stage import STORE
+    from pintower.pins.store import Origin, PinStore
+
+    path = workdir / "export" / "contract.json"
+    if not path.is_file():
+        raise InputError(
+            f"{workdir} is no work folder of a run or a build: it has no export/contract.json."
+        )
+    root, origin = store or str(workdir / STORE), Origin.of(Contract.load(path))
+    for precision in ("bf16", "fp32"):  # of pins.runtime "torch"
+        other = PinStore.find(root, origin.made_by("torch", precision))
+        if other is not None and PinStore.find(root, origin) is None:
+            return other.finished()
+    return PinStore.open(root, origin).finished()
+
+
+def _embed_text(text: str, workdir: Path, student: Path) -> "NDArray[np.float32]":
+    """Return a text's embedding FP32 [D], by the gated query encoder."""
+    from pintower.models.layout import StudentLayout
+    from pintower.models.onnx_session import GraphEncoder, open_built_graph
+    from pintower.models.tokenization import load_tokenizer
+    from pintower.text.rendering import render_query
+
+    contract = Contract.load(workdir / "export" / "contract.json")
+    if contract.query_feature_columns:
+        raise InputError(
+            "This query encoder takes feature vectors of queries beside their text, so a text "
+            "alone has no embedding. Give a pin's id."
+        )
+    layout = StudentLayout(student)
+    layout.require()
+    rendering = layout.load_rendering()
+    tokenizer = load_tokenizer(layout.query_encoder, rendering.query_max_tokens)
+    graph = open_built_graph(workdir / "export", contract, "query_encoder")
+    embedding: NDArray[np.float32] = GraphEncoder(graph, tokenizer).embed(
+        [render_query(text, rendering)]
+    )[0]
+    return embedding

@@ -1,0 +1,200 @@
+"""A catalogue too large for memory: its pins in batches, in the order of its files.
+
+Parquet, JSON lines (gzip too) and Lance; a file, or a folder of files of one kind, here or in an
+object store that pyarrow reads (``s3://``, ``gs://``, ``abfss://``, ``hdfs://``).
+"""
+
+import gzip
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO, Literal, cast
+
+import lance
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from pyarrow import fs
+
+from pintower.data.jsonl import iterate_jsonl
+from pintower.data.pins import typed_pins
+from pintower.data.tables import PINS, SCHEMAS, TEXT_COLUMNS
+from pintower.errors import DatasetError
+
+__all__ = ["Catalogue", "open_catalogue"]
+
+_BATCH = 20_000
+_ENDINGS = {"parquet": "parquet", "jsonl": "jsonl", "jsonl.gz": "jsonl", "lance": "lance"}
+Kind = Literal["parquet", "jsonl", "lance"]
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Where pins are read from.
+
+    Attributes:
+        place: as it was given, for messages.
+        kind: of its files.
+        files: their paths in ``filesystem``, in the order in which they are read.
+        filesystem: that holds them.
+        vectors: feature vector columns to read, besides those of the pins table.
+    """
+
+    place: str
+    kind: Kind
+    files: tuple[str, ...]
+    filesystem: fs.FileSystem
+    vectors: tuple[str, ...]
+
+    def count(self) -> int | None:
+        """Return the number of pins where the files tell it without being read."""
+        if self.kind == "parquet":
+            return sum(int(self._parquet(path).metadata.num_rows) for path in self.files)
+        if self.kind == "lance":
+            return int(lance.dataset(self.place).count_rows())
+        return None
+
+    def batches(self) -> Iterator[pl.DataFrame]:
+        """Yield all pins, some thousand at a time, in the schema of the pins table.
+
+        Raises:
+            DatasetError: for a file that cannot be read, or a row that cannot be a pin.
+        """
+        first = 0
+        seen: set[str] = set()
+        for path, frame in self._frames():
+            seen.update(frame.columns)
+            yield self._typed(frame, path, first)
+            first += len(frame)
+        if first and (absent := [name for name in self.vectors if name not in seen]):
+            raise DatasetError(
+                f"{self.place}: no pin has {absent[0]!r}, which the pin encoder was trained on."
+            )
+
+    def rows(self, numbers: NDArray[np.int64]) -> Iterator[pl.DataFrame]:
+        """Yield the pins of some rows, which count from 0 through all files.
+
+        Args:
+            numbers: INT64, ascending.
+
+        Raises:
+            DatasetError: as :meth:`batches` does, and if there are fewer rows.
+        """
+        first = taken = 0
+        for path, frame in self._frames():
+            end = int(numbers.searchsorted(first + len(frame)))
+            if end > taken:
+                yield self._typed(frame[numbers[taken:end] - first], path, first)
+            taken, first = end, first + len(frame)
+            if taken == len(numbers):
+                return
+        if taken < len(numbers):
+            raise DatasetError(
+                f"{self.place} has {first:,} pins now and had more a moment ago. Leave it alone "
+                "while it is read, and run the command again."
+            )
+
+    def _typed(self, frame: pl.DataFrame, path: str, first: int) -> pl.DataFrame:
+        name = f"{path}, after row {first:,}" if first else path
+        if self.kind == "jsonl":  # a column may be in none of these lines and in the next
+            texts = [pl.lit(None).alias(name) for name in TEXT_COLUMNS if name not in frame]
+            known = frame.schema
+            empty = [name for name in self.vectors if known.get(name, pl.Null) == pl.Null]
+            frame = frame.with_columns(*texts, *map(_no_vector, empty))
+        pins = typed_pins(frame, name, self.vectors)
+        # Where no pin of a batch has a vector, its column is left out.
+        return pins.with_columns(_no_vector(name) for name in self.vectors if name not in pins)
+
+    def _frames(self) -> Iterator[tuple[str, pl.DataFrame]]:
+        """Yield each batch of raw rows with its file."""
+        known = [*SCHEMAS[PINS], *self.vectors]
+        for path in self.files:
+            try:
+                for frame in self._read(path, known):
+                    yield path, frame
+            except (pa.ArrowException, OSError) as error:
+                raise DatasetError(f"{path} cannot be read: {error}") from error
+
+    def _read(self, path: str, known: Sequence[str]) -> Iterator[pl.DataFrame]:
+        if self.kind == "jsonl":
+            with self.filesystem.open_input_stream(path, compression=None) as raw:
+                stream = gzip.open(raw, "rb") if path.endswith(".gz") else io.BufferedReader(raw)
+                yield from iterate_jsonl(cast("BinaryIO", stream), path, known, _BATCH)
+            return
+        if self.kind == "lance":
+            dataset = lance.dataset(self.place)
+            names = [name for name in known if name in dataset.schema.names]
+            batches = dataset.to_batches(columns=names, batch_size=_BATCH)
+        else:
+            file = self._parquet(path)
+            names = [name for name in known if name in file.schema_arrow.names]
+            batches = file.iter_batches(_BATCH, columns=names)
+        for batch in batches:
+            yield cast("pl.DataFrame", pl.from_arrow(batch))
+
+    def _parquet(self, path: str) -> pq.ParquetFile:
+        return pq.ParquetFile(path, filesystem=self.filesystem)
+
+
+def open_catalogue(place: str, vectors: Sequence[str] = ()) -> Catalogue:
+    """Find a catalogue's files.
+
+    Args:
+        place: a path or an address; a file, a Lance dataset, a folder that holds ``pins.*``, or a
+            folder of parquet or JSON lines files, taken in the order of their names.
+        vectors: feature vector columns that the pin encoder takes.
+
+    Raises:
+        DatasetError: if there is none, or it is not clear which.
+    """
+    try:
+        filesystem, path = fs.FileSystem.from_uri(place) if "://" in place else _local(place)
+        found = filesystem.get_file_info(path)
+        files: tuple[str, ...] = ()
+        if kind := _kind(path):
+            files = (path,) if found.type != fs.FileType.NotFound else ()
+        elif found.type == fs.FileType.Directory:
+            inside = filesystem.get_file_info(fs.FileSelector(path))
+            files, kind = _files_of([item.path for item in inside], place)
+    except (pa.ArrowException, OSError) as error:
+        raise DatasetError(f"The catalogue {place} cannot be read: {error}") from error
+    if not files or kind is None:
+        raise DatasetError(
+            f"There is no catalogue {place}; give a {', '.join(_ENDINGS)} file or a folder with "
+            "such files."
+        )
+    if kind == "lance":
+        place = place if files == (path,) else files[0]
+    return Catalogue(place, kind, files, filesystem, tuple(vectors))
+
+
+def _no_vector(column: str) -> pl.Expr:
+    return pl.lit(None, pl.List(pl.Float32())).alias(column)
+
+
+def _local(place: str) -> tuple[fs.FileSystem, str]:
+    return fs.LocalFileSystem(), place
+
+
+def _kind(path: str) -> Kind | None:
+    name = path.rstrip("/").rpartition("/")[2]
+    for ending, kind in _ENDINGS.items():
+        if name.endswith(f".{ending}"):
+            return cast("Kind", kind)
+    return None
+
+
+def _files_of(paths: Sequence[str], place: str) -> tuple[tuple[str, ...], Kind | None]:
+    """Return the files of a folder that are its catalogue, and their kind."""
+    named = [path for path in paths if path.rpartition("/")[2].split(".")[0] == PINS]
+    files = sorted(path for path in named or paths if _kind(path))
+    kinds = {_kind(path) for path in files}
+    if len(kinds) > 1 or (named and len(files) > 1):
+        names = ", ".join(path.rpartition("/")[2] for path in files[:5])
+        raise DatasetError(
+            f"{place} holds {names}; which of them are the catalogue is not clear. Name a file, or "
+            "a folder that holds files of one kind."
+        )
+    return tuple(files), next(iter(kinds), None)

@@ -1,0 +1,195 @@
+"""``pintower embed`` and ``pintower pins``, on a build of the tiny student."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+from pintower.cli import app
+from pintower.config import ExportConfig
+from pintower.errors import GateFailed, InputError
+from pintower.export import run as export
+from pintower.pins import similar
+from pintower.snapshot import Snapshot, shard_of
+
+
+@pytest.fixture(scope="session")
+def exported(
+    tiny_student: Path, tiny_pins: pl.DataFrame, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A work folder with an export, and the pins as a catalogue."""
+    workdir = tmp_path_factory.mktemp("workdir")
+    data = workdir / "data"
+    data.mkdir()
+    tiny_pins.write_parquet(data / "pins.parquet")
+    log = pl.DataFrame({"query": ["red shoes", "blue sofa"], "timestamp": [None, None]})
+    log.cast({"timestamp": pl.Int64}).write_parquet(data / "query_log.parquet")
+    (workdir / "export").mkdir()
+    config = ExportConfig(target="cpu-fp32", parity_texts=5, target_runtime=False)
+    export(config, {"data": data, "student": tiny_student}, workdir / "export")
+    shutil.copytree(tiny_student, workdir / "student")
+    return workdir
+
+
+@pytest.fixture
+def workdir(exported: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(exported, tmp_path / "workdir")
+
+
+def pintower(*arguments: object) -> str:
+    """Run a command; raise what it raises, return what it prints."""
+    done = CliRunner().invoke(app, [str(item) for item in arguments], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def embed(workdir: Path, *options: object) -> dict[str, object]:
+    catalogue = workdir / "data" / "pins.parquet"
+    found: dict[str, object] = json.loads(
+        pintower("embed", catalogue, "--workdir", workdir, "--json", *options)
+    )
+    return found
+
+
+def test_embed_fills_a_store_and_then_has_nothing_to_do(workdir: Path) -> None:
+    preview = embed(workdir, "--dry-run", "--hourly-price", "3600")
+    assert preview["embedded"] == 40
+    assert preview["cost"] == pytest.approx(preview["seconds"], abs=0.1)
+    assert not (workdir / "pin_store").exists()
+    assert embed(workdir)["embedded"] == 40
+    assert embed(workdir)["embedded"] == 0
+    assert "embedded" in pintower(
+        "embed", workdir / "data" / "pins.parquet", "--workdir", workdir, "--dry-run"
+    )
+
+
+def test_embed_takes_the_rule_from_settings(workdir: Path) -> None:
+    folding = ("--set", "pins.changes.fold_text=true")
+    embed(workdir)
+    assert embed(workdir, *folding)["embedded"] == 0
+    pins = pl.read_parquet(workdir / "data" / "pins.parquet")
+    pins.with_columns(title=pl.col("title").str.to_uppercase()).write_parquet(
+        workdir / "data" / "pins.parquet"
+    )
+    assert embed(workdir, "--dry-run")["changed"] == 40
+    found = embed(workdir, *folding)
+    assert (found["changed"], found["ignored"]) == (0, 40)
+
+
+def test_torch_embeds_beside_the_graph_nearly_the_same(workdir: Path) -> None:
+    graph = embed(workdir)
+    torch = embed(workdir, "--set", "pins.runtime=torch")
+    assert torch["embedded"] == 40
+    assert torch["store"] != graph["store"]
+    assert json.loads(pintower("pins", "similar", "pin-001", "--workdir", workdir, "--json"))
+
+
+def test_similar_finds_a_pins_neighbours_and_a_texts(workdir: Path) -> None:
+    embed(workdir)
+    found = json.loads(
+        pintower("pins", "similar", "pin-001", "--workdir", workdir, "--top", "3", "--json")
+    )
+    assert found["pin"]
+    assert [item["pin_id"] for item in found["similar"]] != []
+    assert len(found["similar"]) == 3
+    assert "pin-001" not in {item["pin_id"] for item in found["similar"]}
+    cosines = [item["cosine"] for item in found["similar"]]
+    assert cosines == sorted(cosines, reverse=True)
+    text = pintower("pins", "similar", "a red [b]shoe", "--workdir", workdir, "--top", "2")
+    assert "near the text 'a red [b]shoe'" in text
+
+
+def test_similar_is_the_highest_cosine(workdir: Path) -> None:
+    embed(workdir)
+    pintower("pins", "export", workdir / "numpy", "--workdir", workdir, "--format", "numpy")
+    vectors = np.load(workdir / "numpy" / "embeddings.npy")
+    ids = pl.read_parquet(workdir / "numpy" / "pins.parquet")["pin_id"].to_list()
+    row = ids.index("pin-010")
+    units = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    order = [ids[place] for place in np.argsort(-(units @ units[row])) if place != row]
+    found = json.loads(
+        pintower("pins", "similar", "pin-010", "--workdir", workdir, "--top", "5", "--json")
+    )
+    assert [item["pin_id"] for item in found["similar"]] == order[:5]
+
+
+def test_exports_hold_the_same_embeddings(workdir: Path) -> None:
+    embed(workdir)
+    table, folder = workdir / "pins.out.parquet", workdir / "numpy"
+    pintower("pins", "export", table, "--workdir", workdir)
+    pintower("pins", "export", folder, "--workdir", workdir, "--format", "numpy")
+    frame = pl.read_parquet(table)
+    assert frame.columns == ["pin_id", "title", "embedding"]
+    np.testing.assert_array_equal(
+        np.stack(frame["embedding"].to_list()), np.load(folder / "embeddings.npy")
+    )
+    assert set(json.loads((folder / "space.json").read_text())) == {"space_id", "artifact_id"}
+    with pytest.raises(InputError, match="exists"):
+        pintower("pins", "export", table, "--workdir", workdir)
+
+
+def test_shards_hold_every_pin_once(workdir: Path) -> None:
+    embed(workdir)
+    made = json.loads(
+        pintower(
+            "pins", "snapshot", workdir / "shards", "--workdir", workdir, "--shards", "3",
+            "--precision", "int8,fp32", "--json",
+        )
+    )  # fmt: skip
+    assert made["precision"] == "int8"
+    assert 0 < made["score_max_abs"] <= 0.05
+    assert sum(item["pins"] for item in made["snapshots"]) == 40
+    for number, item in enumerate(made["snapshots"]):
+        folder = workdir / "shards" / f"shard-{number:03d}" / "snapshots" / item["id"]
+        snapshot = Snapshot.open(folder)
+        snapshot.verify()
+        assert (shard_of(snapshot.ids, 3) == number).all()
+
+
+def test_a_precision_that_moves_scores_too_far_gives_way_or_stops(workdir: Path) -> None:
+    embed(workdir)
+    options = ("--workdir", workdir, "--max-score-error", "0.0000001")
+    text = pintower("pins", "snapshot", workdir / "a", *options, "--precision", "int8,fp32")
+    assert "In fp32" in text
+    with pytest.raises(GateFailed, match=r"snapshot\.score_max_abs"):
+        pintower("pins", "snapshot", workdir / "b", *options, "--precision", "int8")
+    assert not (workdir / "b").exists()
+
+
+def test_an_index_is_held_to_exact_search(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pins = pl.read_parquet(workdir / "data" / "pins.parquet")
+    many = pl.concat(
+        pins.with_columns(
+            pin_id=pl.col("pin_id") + f"-{copy}", title=pl.col("title") + f" in colour {copy}"
+        )
+        for copy in range(30)
+    )
+    many.write_parquet(workdir / "data" / "pins.parquet")
+    embed(workdir)
+    found = json.loads(pintower("pins", "index", "--workdir", workdir, "--json"))
+    assert found["queries"] == 200
+    assert found["recall"] > 0.5
+    assert embed(workdir)["embedded"] == 0
+    monkeypatch.setattr(similar, "_LEAST_PINS", 10_000)
+    with pytest.raises(InputError, match="needs 10000"):
+        pintower("pins", "index", "--workdir", workdir)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("pins", "similar", "x", "--workdir", "nowhere"), "no work folder"),
+        (("pins", "snapshot", "out", "--workdir", "WORK", "--precision", "int4"), "'int4' is no"),
+        (("embed", "absent.parquet", "--workdir", "WORK"), "no catalogue"),
+        (("pins", "similar", "x", "--workdir", "WORK", "--store", "empty"), "no pin store"),
+    ],
+)
+def test_a_users_mistake_is_told(workdir: Path, arguments: tuple[str, ...], message: str) -> None:
+    embed(workdir)
+    given = [str(workdir) if item == "WORK" else item for item in arguments]
+    with pytest.raises(InputError, match=message):
+        pintower(*given)

@@ -1,0 +1,141 @@
+import gzip
+import json
+from pathlib import Path
+
+import lance
+import numpy as np
+import polars as pl
+import pytest
+
+from pintower.data import catalogue
+from pintower.data.catalogue import open_catalogue
+from pintower.errors import DatasetError
+
+PINS = pl.DataFrame(
+    {
+        "pin_id": [f"pin-{number}" for number in range(25)],
+        "title": [f"title {number}" for number in range(25)],
+        "board_titles": [["home", "garden"]] * 25,
+        "colour": ["red"] * 25,
+        "graph_vector": [[float(number), 1.0] for number in range(25)],
+    }
+)
+
+
+def write(frame: pl.DataFrame, path: Path) -> Path:
+    if path.suffix == ".parquet":
+        frame.write_parquet(path)
+    elif path.suffix == ".lance":
+        lance.write_dataset(frame.to_arrow(), path)
+    else:
+        lines = "".join(json.dumps(row) + "\n" for row in frame.iter_rows(named=True)).encode()
+        path.write_bytes(gzip.compress(lines) if path.suffix == ".gz" else lines)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalogue, "_BATCH", 10)
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.jsonl", "a.jsonl.gz", "a.lance"])
+def test_every_format_gives_the_same_pins_in_order(tmp_path: Path, name: str) -> None:
+    opened = open_catalogue(str(write(PINS, tmp_path / name)), ["graph_vector"])
+    batches = list(opened.batches())
+    assert [len(batch) for batch in batches] == [10, 10, 5]
+    pins = pl.concat(batches)
+    assert pins["pin_id"].to_list() == PINS["pin_id"].to_list()
+    assert pins["board_titles"].to_list() == PINS["board_titles"].to_list()
+    assert pins["graph_vector"].to_list() == PINS["graph_vector"].to_list()
+    assert pins["description"].to_list() == [""] * 25
+    assert "colour" not in pins.columns
+    assert opened.count() in (25, None)
+
+
+def test_rows_are_picked_by_their_numbers(tmp_path: Path) -> None:
+    opened = open_catalogue(str(write(PINS, tmp_path / "a.parquet")))
+    picked = pl.concat(list(opened.rows(np.array([0, 9, 10, 24]))))
+    assert picked["pin_id"].to_list() == ["pin-0", "pin-9", "pin-10", "pin-24"]
+    assert list(opened.rows(np.array([], np.int64))) == []
+
+
+def test_a_catalogue_that_shrank_meanwhile_is_told(tmp_path: Path) -> None:
+    opened = open_catalogue(str(write(PINS, tmp_path / "a.parquet")))
+    with pytest.raises(DatasetError, match="25 pins now"):
+        list(opened.rows(np.array([30])))
+
+
+def test_a_folder_of_parts_is_read_in_the_order_of_their_names(tmp_path: Path) -> None:
+    write(PINS[20:], tmp_path / "part-2.parquet")
+    write(PINS[:20], tmp_path / "part-1.parquet")
+    (tmp_path / "_SUCCESS").touch()
+    pins = pl.concat(list(open_catalogue(str(tmp_path)).batches()))
+    assert pins["pin_id"].to_list() == PINS["pin_id"].to_list()
+
+
+def test_a_dataset_folder_gives_its_pins(tmp_path: Path) -> None:
+    write(PINS, tmp_path / "pins.parquet")
+    write(PINS[:3], tmp_path / "query_log.parquet")
+    assert open_catalogue(str(tmp_path)).count() == 25
+
+
+def test_an_address_is_read_through_pyarrow(tmp_path: Path) -> None:
+    opened = open_catalogue((write(PINS, tmp_path / "a.parquet")).as_uri())
+    assert sum(len(batch) for batch in opened.batches()) == 25
+
+
+def test_a_lance_dataset_is_read_by_its_address(tmp_path: Path) -> None:
+    opened = open_catalogue((write(PINS, tmp_path / "a.lance")).as_uri())
+    assert sum(len(batch) for batch in opened.batches()) == 25
+
+
+def test_vectors_that_some_batches_lack_are_null(tmp_path: Path) -> None:
+    holes = [{"pin_id": f"pin-{n}", "title": "x"} for n in range(12)]
+    holes[11]["graph_vector"] = [1.0, 2.0]
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in holes))
+    pins = pl.concat(list(open_catalogue(str(path), ["graph_vector"]).batches()))
+    assert pins["graph_vector"].to_list() == [None] * 11 + [[1.0, 2.0]]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda frame: frame.drop("title", "board_titles"), "no text column"),
+        (lambda frame: frame.drop("pin_id"), "lacks the column 'pin_id'"),
+        (lambda frame: frame.with_columns(pin_id=pl.lit("")), "have no pin_id"),
+        (lambda frame: frame.with_columns(title=pl.lit(1.5)), "title.*type Float64"),
+    ],
+)
+def test_pins_that_cannot_be_are_refused(tmp_path: Path, change: object, message: str) -> None:
+    path = write(change(PINS), tmp_path / "a.parquet")
+    with pytest.raises(DatasetError, match=message):
+        list(open_catalogue(str(path)).batches())
+
+
+def test_a_bad_row_is_found_behind_the_first_batch(tmp_path: Path) -> None:
+    ids = [*PINS["pin_id"][:17], "x" * 300, *PINS["pin_id"][18:]]
+    path = write(PINS.with_columns(pin_id=pl.Series(ids)), tmp_path / "a.parquet")
+    with pytest.raises(DatasetError, match="after row 10, row 8"):
+        list(open_catalogue(str(path)).batches())
+
+
+@pytest.mark.parametrize("name", ["absent.parquet", "absent", "odd.csv"])
+def test_what_is_no_catalogue_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "odd.csv").write_text("pin_id,title")
+    with pytest.raises(DatasetError, match="no catalogue"):
+        open_catalogue(str(tmp_path / name))
+
+
+def test_two_catalogues_in_a_folder_are_refused(tmp_path: Path) -> None:
+    write(PINS, tmp_path / "a.parquet")
+    write(PINS, tmp_path / "b.jsonl")
+    with pytest.raises(DatasetError, match="not clear"):
+        open_catalogue(str(tmp_path))
+
+
+def test_a_broken_file_is_told_by_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    path.write_bytes(b"PAR1 no parquet")
+    with pytest.raises(DatasetError, match=r"a\.parquet cannot be read"):
+        list(open_catalogue(str(path)).batches())
