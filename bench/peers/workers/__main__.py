@@ -8,6 +8,9 @@ core. The first line says that it is ready. Commands:
     {"do": "forward", "ids": [[...], ...], "warmup": N}    milliseconds of each encoder run
     {"do": "encode", "texts": [...], "warmup": N}          milliseconds of each text
     {"do": "embed", "texts": [...]}                        vectors
+    {"do": "embed_all", "texts": FILE, "out": FILE}        seconds for all texts together
+
+``embed_all`` reads a JSON list and writes the vectors as ``.npy``.
 
 The first N inputs are run and not reported. It ends when stdin does.
 """
@@ -19,6 +22,8 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
+
+import numpy as np
 
 from .peer import Peer
 
@@ -44,12 +49,27 @@ def answer(peer: Peer, command: dict[str, Any]) -> dict[str, Any]:
     """Carry out one command."""
     if command["do"] == "embed":
         return {"vectors": [peer.encode(text).tolist() for text in command["texts"]]}
+    if command["do"] == "embed_all":
+        return {"seconds": embed_all(peer, command["texts"], command["out"])}
     if command["do"] == "encode":
         return {"ms": milliseconds(peer.encode, command["texts"], command["warmup"])}
     if peer.encoder is None:
         raise ValueError("This competitor encodes texts only.")
     inputs = [peer.encoder.prepare(ids) for ids in command["ids"]]
     return {"ms": milliseconds(peer.encoder.forward, inputs, command["warmup"])}
+
+
+def embed_all(peer: Peer, texts: str, out: str) -> float:
+    """Embed all texts of a file; return the seconds that took, reading and writing left out."""
+    if peer.encode_all is None:
+        raise ValueError("This competitor encodes one text at a time.")
+    with open(texts, encoding="utf-8") as file:
+        given = json.load(file)
+    began = time.perf_counter()
+    vectors = peer.encode_all(given)
+    seconds = time.perf_counter() - began
+    np.save(out, vectors)
+    return seconds
 
 
 def milliseconds(run: Callable[[Any], Any], inputs: Sequence[Any], warmup: int) -> list[float]:

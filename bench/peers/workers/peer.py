@@ -30,7 +30,9 @@ class Peer:
     Attributes:
         encode: one text to its vector FP32 [D], as this library's user would call it.
         encoder: None where the library gives no access to it.
+        encode_all: many texts to their vectors FP32 [N, D], as this library's user would call it.
     """
 
     encode: Callable[[str], NDArray[np.float32]]
     encoder: EncoderOnly | None
+    encode_all: Callable[[list[str]], NDArray[np.float32]] | None = None

@@ -1,0 +1,338 @@
+"""How many pins a second, beside sentence-transformers with the same weights and texts?
+
+    .venv/bin/python bench/embed_throughput.py --movies MSRD --products CHORUS
+
+makes a student of all-MiniLM-L6-v2 on the movies, exports it, and embeds 10,000 real texts (every
+movie, the rest products) with the exported pin encoder and with sentence-transformers' `encode`
+(torch fp32, torch bf16, ONNX int8, OpenVINO int8 and as OpenVINO loads it by default), each sorted
+by length, in interleaved rounds. Ranks the movies for every judged query by cosine, so that speed
+never stands without its cost in nDCG. Writes ``bench/results/embed_throughput-<device>.json`` and
+``.svg``. Both datasets as they are downloaded, see the README.
+"""
+
+import argparse
+import json
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from collect import RESULTS, keep, print_row
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from peers.client import Worker
+from peers.competitors import Competitor
+from peers.environments import open_environment
+from peers.preparation import Preparation
+
+from pintower.bench.machine import commit, device, versions
+from pintower.config import PinsConfig
+from pintower.data.reader import read_dataset
+from pintower.errors import PintowerError, SetupError
+from pintower.figures import COLOURS, INK, plot_style, to_svg
+from pintower.metrics.ranking import ndcg, per_query
+from pintower.models.pin_inputs import pin_texts
+from pintower.models.student import load_student
+from pintower.pins.embedder import PinEmbedder
+
+# As the command line and the peers have it.
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+TEXTS = 10_000
+CALIBRATION = 300
+ENCODER = "all-MiniLM-L6-v2"
+PINTOWER = Path(sys.executable).with_name("pintower")
+REFERENCE = "torch fp32"
+OURS = "pintower"
+PEERS: Mapping[str, tuple[str, str, str]] = {
+    REFERENCE: ("torch", "", ""),
+    "torch bf16": ("torch", "", "bfloat16"),
+    "ONNX int8": ("onnx", "model_qint8_avx512_vnni.onnx", "sentence_onnx"),
+    "OpenVINO": ("openvino", "openvino_model.xml", "sentence_openvino"),
+    "OpenVINO int8": ("openvino", "openvino_model_qint8_quantized.xml", "sentence_openvino"),
+}
+"""Backend, graph and prepared files of each."""
+METHOD = (
+    "Texts in, embeddings FP32 out, tokenizer included, all texts in one call: pintower's pin "
+    "encoder as `pintower embed` runs it, and SentenceTransformer.encode(batch_size=32), which "
+    "sorts by length itself. As many threads as cores, a process each, rounds interleaved, one "
+    "call on 500 texts before. speed: texts a second, median over rounds; ratio: median of the "
+    "rounds' ratios to torch fp32. Texts are cut at the same number of tokens. nDCG@10: the "
+    "movies judged for a query, ranked by the cosine of their embeddings and the query's in torch "
+    "fp32; loss against torch fp32's movies as a share of it, standard error paired by query. "
+    "OpenVINO int8 is calibrated on other movies' texts than pintower's int8, as many."
+)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What the ranking is measured on.
+
+    Attributes:
+        query: INT64 [N], of each pair.
+        pin: INT64 [N], its row among the texts.
+        levels: INT64 [N].
+        queries: embeddings in torch fp32, FP32 [Q, D].
+    """
+
+    query: NDArray[np.int64]
+    pin: NDArray[np.int64]
+    levels: NDArray[np.int64]
+    queries: NDArray[np.float32]
+
+    def per_query(self, pins: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the nDCG@10 of every query, FP64 [Q]."""
+        scores = np.einsum("nd,nd->n", self.queries[self.query], unit(pins)[self.pin])
+        return per_query(lambda levels, given: ndcg(levels, given, 10), self.query, self.levels,
+                         scores)  # fmt: skip
+
+
+Embed = Callable[[Path, Path], float]
+"""Texts of a JSON file to vectors in a ``.npy``; returns seconds."""
+
+
+def main() -> None:
+    """Measure, write the result and the plot, print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--movies", type=Path, required=True, help="MSRD's folder")
+    parser.add_argument("--products", type=Path, required=True, help="Chorus's folder")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--workdir", type=Path, default=Path("artifacts/embed_throughput"))
+    parser.add_argument("--peers-env", action="append", default=[], metavar="KEY=VENV")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder for the result")
+    given = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        measure(given)
+    except PintowerError as error:
+        sys.exit(f"error: {error}")
+
+
+def measure(given: argparse.Namespace) -> None:
+    """Make the student, measure everybody, write the result."""
+    student = made_student(given.movies, given.workdir)
+    config = PinsConfig()
+    embedder = PinEmbedder.load(config, student, given.workdir / "export")
+    texts, judged, calibration = real_texts(student, given.movies, given.products)
+    environment = open_environment("sentence", dict(e.split("=", 1) for e in given.peers_env))
+    limit = embedder.keys.rendering.pin_max_tokens
+    files = Preparation.plan(student / "pin_encoder", environment, calibration, limit)
+    left_out: dict[str, str] = {}
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+        folder = Path(name)
+        embeds: dict[str, Embed] = {}
+        for peer, (backend, file, needs) in PEERS.items():
+            try:
+                if needs:
+                    files.make(needs)
+                spec = {
+                    "folder": str(files.folder(needs) if needs else files.encoder.resolve()),
+                    "backend": backend, "file": file, "max_tokens": limit,
+                    "threads": cores(), **({"dtype": "bfloat16"} if "bf16" in peer else {}),
+                }  # fmt: skip
+                competitor = Competitor(peer, "peer", "", "sentence", "sentence", spec)
+                embeds[peer] = asked(stack.enter_context(Worker(competitor, environment, None)))
+            except SetupError as error:
+                left_out[peer] = str(error)
+                logging.info("left out: %s: %s", peer, error)
+        embeds[OURS] = ours(embedder, config)
+        seconds, vectors = rounds(embeds, texts, folder, given.rounds)
+    precision = json.loads((given.workdir / "export" / "contract.json").read_text())["graphs"]
+    rows = summarized(seconds, vectors, judged, len(texts))
+    result = {
+        "name": "embed_throughput",
+        "command": "python bench/embed_throughput.py --movies MSRD --products CHORUS",
+        "commit": commit(),
+        "device": device(),
+        "versions": {**versions("sentence-transformers"), "peers": dict(environment.versions)},
+        "method": METHOD,
+        "encoder": ENCODER,
+        "precision": precision["pin_encoder"]["precision"],
+        "texts": len(texts),
+        "max_tokens": limit,
+        "tokens": tokens_of(embedder, texts),
+        "judged_queries": len(judged.queries),
+        "left_out": left_out,
+        "rows": rows,
+        "headline": headline(rows),
+    }
+    keep(result, figure(rows), given.out)
+    print_row(["", "texts/s", "against torch fp32", "nDCG@10 lost", "least cosine"])
+    print_row(["---"] * 5)
+    for row in rows:
+        loss = f"{row['ndcg_loss_rel']:+.2%} (± {row['standard_error']:.2%})"
+        speed = (f"{row['texts_per_second']:.0f}", f"{row['ratio']:.2f} x")
+        print_row([row["system"], *speed, loss, f"{row['min_cosine']:.4f}"])
+
+
+def made_student(movies: Path, workdir: Path) -> Path:
+    """Return the student of the encoder, made and exported unless it is there."""
+    student = workdir / "student"
+    commands = [
+        ["student", "from-encoder", ENCODER, "--dataset", movies, "--out", student],
+        ["build", student, "--dataset", movies, "--out", workdir, "--no-served-gates"],
+    ]
+    for command in commands:
+        done = subprocess.run([PINTOWER, *command], stdout=subprocess.DEVNULL, check=False)
+        if done.returncode:
+            raise PintowerError(f"pintower {command[0]} ended with {done.returncode}.")
+    return student
+
+
+def real_texts(folder: Path, movies: Path, products: Path) -> tuple[list[str], Judged, list[str]]:
+    """Return the texts, all movies first; the judged pairs; texts to calibrate a peer on."""
+    student = load_student(folder)
+    dataset = read_dataset(movies)
+    more = read_dataset(products).pins.head(max(0, TEXTS - len(dataset.pins)))
+    texts = [*pin_texts(dataset.pins, student.rendering), *pin_texts(more, student.rendering)]
+    row_of = {pin_id: row for row, pin_id in enumerate(dataset.pins["pin_id"])}
+    judged = dataset.judgments.filter(pl.col("level").n_unique().over("query") > 1).sort("query")
+    names = judged["query"].unique(maintain_order=True)
+    number = {query: place for place, query in enumerate(names)}
+    queries = Judged(
+        query=np.array([number[query] for query in judged["query"]]),
+        pin=np.array([row_of[pin_id] for pin_id in judged["pin_id"]]),
+        levels=judged["level"].to_numpy().astype(np.int64),
+        queries=unit(student.embed_queries(names.to_list(), None)),
+    )
+    drawn = np.random.default_rng(3).choice(len(dataset.pins), CALIBRATION, replace=False)
+    return texts[:TEXTS], queries, [texts[row] for row in drawn]
+
+
+def asked(worker: Worker) -> Embed:
+    """Return a peer's process as a function."""
+    return lambda texts, out: float(
+        worker.ask("embed_all", texts=str(texts), out=str(out))["seconds"]
+    )
+
+
+def ours(embedder: PinEmbedder, config: PinsConfig) -> Embed:
+    """Return the exported pin encoder as a function."""
+
+    def embed(texts: Path, out: Path) -> float:
+        given = json.loads(texts.read_text("utf-8"))
+        began = time.perf_counter()
+        vectors = embedder.encoder.embed(given, batch_tokens=config.batch_tokens)
+        seconds = time.perf_counter() - began
+        np.save(out, vectors)
+        return seconds
+
+    return embed
+
+
+def rounds(
+    embeds: Mapping[str, Embed], texts: Sequence[str], folder: Path, count: int
+) -> tuple[dict[str, list[float]], dict[str, NDArray[np.float32]]]:
+    """Return everybody's seconds, a round each, and vectors."""
+    few, every, out = (folder / name for name in ("few.json", "texts.json", "vectors.npy"))
+    few.write_text(json.dumps(texts[::20]), "utf-8")
+    every.write_text(json.dumps(list(texts)), "utf-8")
+    seconds: dict[str, list[float]] = {name: [] for name in embeds}
+    vectors = {}
+    for embed in embeds.values():
+        embed(few, out)
+    for number in range(count):
+        for name, embed in embeds.items():
+            seconds[name].append(embed(every, out))
+            vectors[name] = np.load(out)
+            logging.info("round %d, %s: %.1f s", number + 1, name, seconds[name][-1])
+    return seconds, vectors
+
+
+def summarized(
+    seconds: Mapping[str, Sequence[float]],
+    vectors: Mapping[str, NDArray[np.float32]],
+    judged: Judged,
+    texts: int,
+) -> list[dict[str, Any]]:
+    """Return a row of figures for everybody."""
+    reference = judged.per_query(vectors[REFERENCE])
+    rows = []
+    for name, taken in seconds.items():
+        found = judged.per_query(vectors[name])
+        lost = reference - found
+        cosines = np.einsum("nd,nd->n", unit(vectors[name]), unit(vectors[REFERENCE]))
+        ratios = [theirs / mine for theirs, mine in zip(seconds[REFERENCE], taken, strict=True)]
+        rows.append(
+            {
+                "system": name,
+                "texts_per_second": round(texts / float(np.median(taken)), 1),
+                "ratio": round(float(np.median(ratios)), 3),
+                "ratios": [round(ratio, 3) for ratio in ratios],
+                "seconds": [round(value, 2) for value in taken],
+                "ndcg": round(float(found.mean()), 5),
+                "ndcg_loss_rel": round(float(lost.mean() / reference.mean()), 5),
+                "standard_error": round(
+                    float(lost.std() / np.sqrt(len(lost)) / reference.mean()), 5
+                ),
+                "mean_cosine": round(float(cosines.mean()), 5),
+                "min_cosine": round(float(cosines.min()), 5),
+            }
+        )
+    return rows
+
+
+def headline(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return ours against torch fp32 and against the fastest peer."""
+    by_name = {row["system"]: row for row in rows}
+    mine = by_name[OURS]
+    best = max((row for row in rows if row["system"] != OURS), key=lambda row: row["ratio"])
+    against = [own / peer for own, peer in zip(mine["ratios"], best["ratios"], strict=True)]
+    return {
+        "speedup_vs_torch_fp32": mine["ratio"],
+        "best_peer": best["system"],
+        "best_peer_ratio": round(float(np.median(against)), 3),
+        "ndcg_loss_rel": mine["ndcg_loss_rel"],
+        "best_peer_ndcg_loss_rel": best["ndcg_loss_rel"],
+    }
+
+
+def figure(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return SVG: speed against loss."""
+    with plot_style():
+        drawn = Figure(figsize=(6.5, 3.2))
+        axes = drawn.subplots()
+        for row in rows:
+            colour = COLOURS[0] if row["system"] == OURS else COLOURS[2]
+            place = (row["ratio"], 100 * row["ndcg_loss_rel"])
+            axes.errorbar(*place, yerr=100 * row["standard_error"], fmt="o", color=colour)
+            axes.annotate(row["system"], place, xytext=(6, 4), textcoords="offset points",
+                          fontsize=8, color=INK)  # fmt: skip
+        axes.set_xlabel("speed, times torch fp32", color=INK)
+        axes.set_ylabel("nDCG@10 lost, %", color=INK)
+        axes.margins(x=0.25, y=0.2)
+        drawn.tight_layout()
+    return to_svg(drawn)
+
+
+def tokens_of(embedder: PinEmbedder, texts: Sequence[str]) -> dict[str, float]:
+    """Return how long the texts are."""
+    encodings = embedder.encoder.tokenizer.encode_batch_fast(list(texts))
+    lengths = [len(encoding) for encoding in encodings]
+    return {"mean": round(float(np.mean(lengths)), 1), "p50": float(np.median(lengths)),
+            "max": float(max(lengths))}  # fmt: skip
+
+
+def unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return rows of length 1."""
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    scaled: NDArray[np.float32] = rows / np.maximum(length, 1e-12)
+    return scaled
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+if __name__ == "__main__":
+    main()
