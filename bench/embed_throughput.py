@@ -48,19 +48,20 @@ from pintower.pins.embedder import PinEmbedder
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 TEXTS = 10_000
-CALIBRATION = 300
+CALIBRATION = 150
 ENCODER = "all-MiniLM-L6-v2"
 PINTOWER = Path(sys.executable).with_name("pintower")
 REFERENCE = "torch fp32"
 OURS = "pintower"
-PEERS: Mapping[str, tuple[str, str, str]] = {
-    REFERENCE: ("torch", "", ""),
-    "torch bf16": ("torch", "", "bfloat16"),
-    "ONNX int8": ("onnx", "model_qint8_avx512_vnni.onnx", "sentence_onnx"),
-    "OpenVINO": ("openvino", "openvino_model.xml", "sentence_openvino"),
-    "OpenVINO int8": ("openvino", "openvino_model_qint8_quantized.xml", "sentence_openvino"),
+PEERS: Mapping[str, Mapping[str, str]] = {
+    REFERENCE: {"backend": "torch", "file": ""},
+    "torch bf16": {"backend": "torch", "file": "", "dtype": "bfloat16"},
+    "ONNX int8": {"backend": "onnx", "file": "model_qint8_avx512_vnni.onnx"},
+    "OpenVINO": {"backend": "openvino", "file": "openvino_model.xml"},
+    "OpenVINO int8": {"backend": "openvino", "file": "openvino_model_qint8_quantized.xml"},
 }
-"""Backend, graph and prepared files of each."""
+PREPARED = {"torch": "", "onnx": "sentence_onnx", "openvino": "sentence_openvino"}
+"""Files that a backend needs."""
 METHOD = (
     "Texts in, embeddings FP32 out, tokenizer included, all texts in one call: pintower's pin "
     "encoder as `pintower embed` runs it, and SentenceTransformer.encode(batch_size=32), which "
@@ -130,14 +131,14 @@ def measure(given: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
         embeds: dict[str, Embed] = {}
-        for peer, (backend, file, needs) in PEERS.items():
+        for peer, options in PEERS.items():
+            needs = PREPARED[options["backend"]]
             try:
                 if needs:
                     files.make(needs)
+                place = files.folder(needs) if needs else files.encoder.resolve()
                 spec = {
-                    "folder": str(files.folder(needs) if needs else files.encoder.resolve()),
-                    "backend": backend, "file": file, "max_tokens": limit,
-                    "threads": cores(), **({"dtype": "bfloat16"} if "bf16" in peer else {}),
+                    **options, "folder": str(place), "max_tokens": limit, "threads": cores(),
                 }  # fmt: skip
                 competitor = Competitor(peer, "peer", "", "sentence", "sentence", spec)
                 embeds[peer] = asked(stack.enter_context(Worker(competitor, environment, None)))
@@ -181,7 +182,7 @@ def made_student(movies: Path, workdir: Path) -> Path:
         ["student", "from-encoder", ENCODER, "--dataset", movies, "--out", student],
         ["build", student, "--dataset", movies, "--out", workdir, "--no-served-gates"],
     ]
-    for command in commands:
+    for command in commands[student.is_dir() :]:
         done = subprocess.run([PINTOWER, *command], stdout=subprocess.DEVNULL, check=False)
         if done.returncode:
             raise PintowerError(f"pintower {command[0]} ended with {done.returncode}.")

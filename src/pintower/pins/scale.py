@@ -189,9 +189,7 @@ def _service_ms(given: Assumptions, ids: float | NDArray[np.int64]) -> NDArray[n
     return np.asarray(given.call_ms + given.id_us * np.asarray(ids) / 1e3)
 
 
-def _waited_ms(
-    arrivals: NDArray[np.float64], service: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _waited_ms(arrivals: NDArray[np.float64], service: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return how long each waits for those before it, one server, in order of arrival."""
     surplus = np.concatenate([[0.0], np.cumsum(service[:-1] - np.diff(arrivals))])
     waited: NDArray[np.float64] = surplus - np.minimum.accumulate(surplus)
