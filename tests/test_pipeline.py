@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from pintower.artifacts import read_manifest
+from pintower.artifacts import lock_folder, read_manifest
 from pintower.config import (
     DataConfig,
     LabelsConfig,
@@ -13,7 +13,7 @@ from pintower.config import (
     TeacherConfig,
 )
 from pintower.errors import InputError, RecipeError, SetupError
-from pintower.pipeline import Outcome, _lock, run_stages
+from pintower.pipeline import Outcome, run_stages
 from pintower.stages import STAGES, Stage, select_stages
 from tests import counting_stage
 
@@ -83,7 +83,7 @@ def test_a_folder_given_from_elsewhere_stands_for_its_stage(tmp_path: Path) -> N
 
 
 def test_two_runs_in_one_folder_are_refused(tmp_path: Path) -> None:
-    with _lock(tmp_path), pytest.raises(SetupError, match="Another run"):
+    with lock_folder(tmp_path, "wait"), pytest.raises(SetupError, match="Another run"):
         run_stages(CHAIN, RECIPE, tmp_path)
 
 

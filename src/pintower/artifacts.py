@@ -6,6 +6,7 @@ killed. The partial folder's name carries the stage's key (a hash over config an
 is resumable finds its own partial folder again, and what belongs to another key is removed.
 """
 
+import fcntl
 import hashlib
 import json
 import os
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pintower.errors import InputError
+from pintower.errors import InputError, SetupError
 
 __all__ = [
     "MANIFEST",
@@ -25,6 +26,7 @@ __all__ = [
     "hash_file",
     "hash_files",
     "hash_json",
+    "lock_folder",
     "partial_folder",
     "publish_folder",
     "read_json",
@@ -136,6 +138,29 @@ def publish_folder(partial: Path, target: Path) -> None:
     partial.rename(target)
     if old.exists():
         shutil.rmtree(old)
+
+
+@contextmanager
+def lock_folder(folder: Path, instead: str) -> Iterator[None]:
+    """Keep others out of a folder, made if absent, as long as the block or the process lasts.
+
+    Args:
+        folder: locked by a file ``.lock`` in it.
+        instead: what else a user can do, for the message.
+
+    Raises:
+        SetupError: if the folder cannot be made or another process has it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SetupError(f"The folder {folder} cannot be made: {error.strerror}.") from None
+    with (folder / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SetupError(f"Another run works in {folder}. Wait for it, or {instead}.") from None
+        yield
 
 
 @contextmanager

@@ -5,21 +5,19 @@ user's dataset and local encoders too) and the hand-written files it builds from
 manifest carries the same key is complete and unchanged and is skipped.
 """
 
-import fcntl
 import importlib
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pintower import __version__
-from pintower.artifacts import hash_files, hash_json, read_manifest, write_folder
+from pintower.artifacts import hash_files, hash_json, lock_folder, read_manifest, write_folder
 from pintower.assets import asset
 from pintower.config import Recipe
-from pintower.errors import InputError, SetupError
+from pintower.errors import InputError
 from pintower.stages import Stage
 
 __all__ = ["Outcome", "require_own", "run_stages"]
@@ -71,7 +69,7 @@ def run_stages(
     contents = {name: hash_json(hash_files(path)) for name, path in folders.items()}
     outcomes: list[Outcome] = []
     forced = False
-    with _lock(workdir):
+    with lock_folder(workdir, "give another --workdir"):
         for stage in stages:
             forced = forced or stage.name == force_from
             folder = stage.place(workdir)
@@ -165,19 +163,3 @@ def require_own(folder: Path, stage: str) -> None:
 def _sources(folder: Path) -> dict[str, str]:
     hashes = hash_files(folder)
     return {name: value for name, value in hashes.items() if "__pycache__" not in name}
-
-
-@contextmanager
-def _lock(workdir: Path) -> Iterator[None]:
-    try:
-        workdir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SetupError(f"The work folder {workdir} cannot be made: {error.strerror}.") from None
-    with (workdir / ".lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise SetupError(
-                f"Another run works in {workdir}. Wait for it, or give another --workdir."
-            ) from None
-        yield

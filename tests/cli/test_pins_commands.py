@@ -80,6 +80,23 @@ def test_embed_takes_the_rule_from_settings(workdir: Path) -> None:
     assert (found["changed"], found["ignored"]) == (0, 40)
 
 
+def test_what_the_rule_leaves_alone_is_scored_as_it_would_be(workdir: Path) -> None:
+    rule = ("--set", 'pins.changes.ignored_sources=["title"]')
+    embed(workdir, *rule)
+    pins = pl.read_parquet(workdir / "data" / "pins.parquet")
+    title = pl.when(pl.int_range(pl.len()) < 10).then(pl.lit("quite another thing"))
+    changed = pins.with_columns(title=title.otherwise("title"))
+    last = pl.col("pin_id") == "pin-039"
+    changed = changed.with_columns(
+        caption=pl.when(last).then(pl.lit("changed")).otherwise("caption")
+    )
+    changed.write_parquet(workdir / "data" / "pins.parquet")
+    found = embed(workdir, "--dry-run", *rule)
+    assert (found["ignored"], found["changed"]) == (10, 1)
+    assert found["ignored_share"] == pytest.approx(10 / 11, abs=1e-5)
+    assert 0 < found["ignored_score_mean"] < found["ignored_score_max"] < 4
+
+
 def test_torch_embeds_beside_the_graph_nearly_the_same(workdir: Path) -> None:
     graph = embed(workdir)
     torch = embed(workdir, "--set", "pins.runtime=torch")

@@ -20,6 +20,13 @@ QUERIES = [
 ]
 
 
+def flip_last_byte(path: Path) -> None:
+    """Change a file's last byte; what else is linked to the file stays."""
+    content = path.read_bytes()
+    path.unlink()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+
+
 @pytest.fixture(scope="session")
 def stage_folders(
     tiny_student: Path, tiny_pins: pl.DataFrame, tmp_path_factory: pytest.TempPathFactory

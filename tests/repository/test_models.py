@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pintower.models.probes import PROBES
 from pintower.repository.pbtxt import read_config
 from pintower.text.rendering import Rendering, normalize_query
+from tests.repository.conftest import flip_last_byte
 
 
 class ModelError(Exception):
@@ -157,6 +158,14 @@ def test_a_snapshot_of_another_space_is_refused_naming_both(
     wanted = info["space_id"]
     path.write_text(json.dumps({**info, "space_id": "elsewhere"}))
     with pytest.raises(ModelError, match=f"{wanted}.*elsewhere"):
+        load(repository, "pin_features", monkeypatch)
+
+
+def test_a_flipped_byte_of_the_snapshot_is_refused_on_loading(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flip_last_byte(repository / "pin_features" / "1" / "snapshot" / "terms.counts.npy")
+    with pytest.raises(ModelError, match=r"terms\.counts\.npy is not the file that was published"):
         load(repository, "pin_features", monkeypatch)
 
 

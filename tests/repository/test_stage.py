@@ -22,6 +22,7 @@ from pintower.serving.environment import ServerEnvironment, ensure_environment
 from pintower.serving.metrics import scrape_metrics, subtract_metrics
 from pintower.serving.server import TritonServer
 from pintower.targets import load_target
+from tests.repository.conftest import flip_last_byte
 
 UNSERVED = RepositoryConfig(pairs=20, candidates=10, golden_queries=3, served_gates=False)
 
@@ -34,6 +35,18 @@ def test_a_snapshot_of_another_space_is_refused_at_build(
     info.write_text(json.dumps({**json.loads(info.read_text()), "space_id": "elsewhere"}))
     (tmp_path / "models").mkdir()
     with pytest.raises(RepositoryError, match=r"space_id elsewhere.*do not belong together"):
+        run(UNSERVED, {**stage_folders, "pins": pins}, tmp_path / "models")
+    assert not any((tmp_path / "models").iterdir())
+
+
+def test_a_flipped_byte_of_the_snapshot_is_refused_at_build(
+    stage_folders: dict[str, Path], tmp_path: Path
+) -> None:
+    pins = shutil.copytree(stage_folders["pins"], tmp_path / "pins")
+    (path,) = pins.glob("snapshots/*/embeddings.npy")
+    flip_last_byte(path)
+    (tmp_path / "models").mkdir()
+    with pytest.raises(RepositoryError, match=r"embeddings\.npy is not the file"):
         run(UNSERVED, {**stage_folders, "pins": pins}, tmp_path / "models")
     assert not any((tmp_path / "models").iterdir())
 

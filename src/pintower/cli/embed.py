@@ -1,6 +1,7 @@
 """``pintower embed``: the catalogue's embeddings brought up to date."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -67,13 +68,14 @@ def embed(
     """
     from pintower.data.catalogue import open_catalogue
     from pintower.pins.embedder import PinEmbedder
-    from pintower.pins.preview import preview_update
+    from pintower.pins.preview import measure_ignored, preview_update
     from pintower.pins.stage import STORE
     from pintower.pins.store import PinStore
     from pintower.pins.update import update_store
 
     config = _read_config(recipe, settings or [])
-    embedder = PinEmbedder.load(config, student or workdir / "student", workdir / "export")
+    source = student or workdir / "student"
+    embedder = PinEmbedder.load(config, source, workdir / "export")
     opened = open_catalogue(catalogue, [str(column["name"]) for column in embedder.columns])
     root = store or config.store or str(workdir / STORE)
     if dry_run:
@@ -83,9 +85,14 @@ def embed(
         values["seconds"] = round(preview.seconds, 1)
         if hourly_price is not None:
             values["cost"] = round(preview.cost(hourly_price), 4)
+        if there is not None:
+            found = measure_ignored(
+                opened, there, embedder, preview.difference, source, workdir / "export"
+            )
+            values |= {} if found is None else _rounded(asdict(found))
     else:
         held = PinStore.open(root, embedder.origin, create=True)
-        sources = (config, student or workdir / "student", workdir / "export")
+        sources = (config, source, workdir / "export")
         update = update_store(
             opened,
             held,
@@ -125,6 +132,10 @@ def _on_cluster(
     from pintower.pins.cluster import embed_on_cluster
 
     return embed_on_cluster(chunks, *sources, address)
+
+
+def _rounded(values: dict[str, Any]) -> dict[str, Any]:
+    return {f"ignored_{name}": round(value, 5) for name, value in values.items()}
 
 
 def _counts(found: "Difference") -> dict[str, Any]:

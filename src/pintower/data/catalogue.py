@@ -26,6 +26,10 @@ from pintower.errors import DatasetError
 __all__ = ["Catalogue", "open_catalogue"]
 
 _BATCH = 20_000
+_MANY_PINS = 500_000
+_PIN_BYTES = 400
+"""Of a pin in JSON, about; less where it is packed."""
+
 _ENDINGS = {"parquet": "parquet", "jsonl": "jsonl", "jsonl.gz": "jsonl", "lance": "lance"}
 Kind = Literal["parquet", "jsonl", "lance"]
 
@@ -55,6 +59,14 @@ class Catalogue:
         if self.kind == "lance":
             return int(lance.dataset(self.place).count_rows())
         return None
+
+    def large(self) -> bool:
+        """Whether there are so many pins that to hash them pays the start of more processes."""
+        count = self.count()
+        if count is None:
+            found = self.filesystem.get_file_info(list(self.files))
+            count = sum(item.size or 0 for item in found) // _PIN_BYTES
+        return count > _MANY_PINS
 
     def batches(self) -> Iterator[pl.DataFrame]:
         """Yield all pins, some thousand at a time, in the schema of the pins table.

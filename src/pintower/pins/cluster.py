@@ -5,6 +5,7 @@ lost with a node; the process that commits takes results in the order of the chu
 becomes the one that a single machine makes.
 """
 
+import socket
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -23,8 +24,10 @@ __all__ = ["embed_on_cluster"]
 _AHEAD = 2
 """Chunks a core has waiting."""
 
+_SECONDS = 10.0
 _EXPORTED = ("contract.json", "pin_encoder.onnx")
 _OF_STUDENT = ("text.json", "pin_encoder/**/*.json")
+_WEIGHTS = ("pin_encoder/**/*.safetensors", "pin_encoder/**/*.bin")
 
 
 def embed_on_cluster(
@@ -50,12 +53,13 @@ def embed_on_cluster(
         ) from None
     started = not ray.is_initialized()
     try:
+        _require_answer(address)
         if started:
             ray.init(address=address, log_to_driver=False, configure_logging=False)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise SetupError(f"The Ray cluster {address} does not answer: {error}") from error
     try:
-        encoder = ray.put(_pack(student, export))
+        encoder = ray.put(_pack(config, student, export))
         settings = config.model_copy(update={"threads": 1}).model_dump_json()
         embed: Any = ray.remote(_embed).options(max_retries=-1, num_cpus=1)
         yield from _in_order(
@@ -67,6 +71,17 @@ def embed_on_cluster(
     finally:
         if started:
             ray.shutdown()
+
+
+def _require_answer(address: str) -> None:
+    """Find out whether somebody listens at ``[ray://]host:port``, sooner than Ray's two minutes.
+
+    Raises:
+        OSError: if nobody does.
+    """
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host, int(port)), timeout=_SECONDS).close()
 
 
 def _in_order(
@@ -84,10 +99,10 @@ def _in_order(
         yield take(waiting.popleft())
 
 
-def _pack(student: Path, export: Path) -> dict[str, bytes]:
+def _pack(config: PinsConfig, student: Path, export: Path) -> dict[str, bytes]:
     """Return the files that embedding pins takes, by their names."""
     files = {f"export/{name}": (export / name).read_bytes() for name in _EXPORTED}
-    for pattern in _OF_STUDENT:
+    for pattern in (*_OF_STUDENT, *(_WEIGHTS if config.runtime == "torch" else ())):
         for path in student.glob(pattern):
             files[f"student/{path.relative_to(student).as_posix()}"] = path.read_bytes()
     return files

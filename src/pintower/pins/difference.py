@@ -30,9 +30,6 @@ __all__ = ["Difference", "find_difference"]
 
 _MEMORY = "1GB"
 _AHEAD = 2
-_MANY_PINS = 500_000
-"""To start processes takes as long as to hash some hundred thousand pins."""
-
 _JOINED = """
 CREATE TABLE joined AS
 SELECT
@@ -97,9 +94,7 @@ def find_difference(
         DatasetError: if the catalogue holds no pin or one twice, or cannot be read.
     """
     if processes is None:
-        count = catalogue.count()
-        many = count is None or count > _MANY_PINS
-        processes = len(os.sched_getaffinity(0)) if many else 0
+        processes = len(os.sched_getaffinity(0)) if catalogue.large() else 0
     with TemporaryDirectory(prefix="pintower-difference-") as folder:
         limits = {"memory_limit": _MEMORY, "temp_directory": str(Path(folder) / "spilled")}
         with duckdb.connect(str(Path(folder) / "keys.duckdb"), config=limits) as base:

@@ -125,9 +125,10 @@ class PinEmbedder:
     def _titles(self, pins: pl.DataFrame) -> list[str]:
         """Return each pin's title; the first words of its text where it has none."""
         found: list[str] = pins["title"].to_list()
-        for row, title in enumerate(found):
-            if not title:
-                text = pin_texts(pins[row : row + 1], self.keys.rendering)[0]
+        untitled = [row for row, title in enumerate(found) if not title]
+        if untitled:
+            texts = pin_texts(pins[untitled], self.keys.rendering)
+            for row, text in zip(untitled, texts, strict=True):
                 found[row] = " ".join(text.split()[:_TITLE_WORDS])
         return found
 

@@ -2,18 +2,39 @@
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 from pintower.data.catalogue import Catalogue
+from pintower.pins.columns import embedding_matrix
 from pintower.pins.difference import Difference, find_difference
 from pintower.pins.embedder import PinEmbedder
+from pintower.pins.scoring import SCORED_COLUMNS, ScoredSample
 from pintower.pins.store import PinStore
 
-__all__ = ["Preview", "preview_update"]
+__all__ = ["Ignored", "Preview", "measure_ignored", "preview_update"]
 
 _SAMPLE = 1_024
+_IGNORED = 500
+
+
+@dataclass(frozen=True)
+class Ignored:
+    """What the change rule's leaving pins alone costs.
+
+    Attributes:
+        share: of the pins whose inputs changed, those that are left as they are.
+        pins: of these, how many were looked at.
+        score_mean: by which the changes would have moved the pins' scores, in levels, in the mean.
+        score_max: at most.
+    """
+
+    share: float
+    pins: int
+    score_mean: float
+    score_max: float
 
 
 @dataclass(frozen=True)
@@ -38,6 +59,36 @@ class Preview:
     def cost(self, hourly_price: float) -> float:
         """Return what that costs, in the currency of a machine's price an hour."""
         return self.seconds / 3600 * hourly_price
+
+
+def measure_ignored(
+    catalogue: Catalogue,
+    store: PinStore,
+    embedder: PinEmbedder,
+    found: Difference,
+    student: Path,
+    export: Path,
+) -> Ignored | None:
+    """Score pins that the rule leaves alone as they are and as they would be; None without any.
+
+    Args:
+        catalogue: all pins there are.
+        store: holds the pins as they were embedded.
+        embedder: embeds them as they are now.
+        found: between the two.
+        student: its folder.
+        export: the export folder.
+    """
+    if not len(found.ignored):
+        return None
+    count = min(_IGNORED, len(found.ignored))
+    drawn = np.sort(np.random.default_rng(0).choice(found.ignored, count, replace=False))
+    pins = pl.concat(list(catalogue.rows(drawn))).sort("pin_id")
+    held = store.rows_of(pins["pin_id"].to_list(), SCORED_COLUMNS)
+    now = embedding_matrix(embedder.rows(pins))
+    changes = ScoredSample.of(held, student, export).changes(now)
+    share = len(found.ignored) / (len(found.ignored) + len(found.changed))
+    return Ignored(share, count, float(changes.mean()), float(changes.max()))
 
 
 def preview_update(

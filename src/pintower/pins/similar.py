@@ -51,9 +51,7 @@ class Recall:
 
 def embedding_of(store: PinStore, pin_id: str) -> NDArray[np.float32] | None:
     """Return a pin's embedding FP32 [D], or None if the store holds no such pin."""
-    quoted = pin_id.replace("'", "''")
-    wanted = f"pin_id = '{quoted}' AND NOT deleted"
-    found = store.dataset.to_table(columns=["embedding"], filter=wanted)
+    found = store.rows_of([pin_id], ["embedding", "pin_id"])
     if not len(found):
         return None
     return np.array(found["embedding"][0].as_py(), np.float32)

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pintower.artifacts import MANIFEST, hash_files, hash_json, write_json
+from pintower.artifacts import MANIFEST, hash_files, hash_json, lock_folder, write_json
 from pintower.pins.columns import SNAPSHOT_COLUMNS, embedding_matrix, forward_index
 from pintower.pins.store import PinStore
 from pintower.progress import track
@@ -65,7 +65,22 @@ def make_snapshot(
         precision: of the embeddings.
         shard: which part of the pins, by the hashes of their ids.
         shards: in how many parts they are served.
+
+    Raises:
+        SetupError: if another process builds a snapshot in the folder.
     """
+    with lock_folder(folder / "snapshots", "give another folder"):
+        return _make(folder, store, statistics, precision, shard, shards)
+
+
+def _make(
+    folder: Path,
+    store: PinStore,
+    statistics: MatchStatistics,
+    precision: Precision,
+    shard: int,
+    shards: int,
+) -> MadeSnapshot:
     partial = folder / "snapshots" / ".partial"
     shutil.rmtree(partial, ignore_errors=True)
     parts = partial / "parts"

@@ -14,7 +14,8 @@ from pintower.data.tables import PINS, read_table
 from pintower.gates import describe_environment, raise_if_failed, write_gates
 from pintower.models.layout import StudentLayout
 from pintower.pins.embedder import PinEmbedder
-from pintower.pins.precision import ScoredSample, choose_precision
+from pintower.pins.precision import choose_precision
+from pintower.pins.scoring import ScoredSample, draw_rows
 from pintower.pins.snapshots import make_snapshot
 from pintower.pins.store import PinStore
 from pintower.pins.update import update_store
@@ -53,7 +54,7 @@ def run(config: PinsConfig, inputs: Mapping[str, Path], folder: Path) -> dict[st
     store = PinStore.open(root, embedder.origin, create=True)
     update = update_store(catalogue, store, embedder, chunk=config.chunk)
     statistics = StudentLayout(inputs["student"]).load_statistics()
-    sample = ScoredSample.draw(store, inputs["student"], inputs["export"])
+    sample = ScoredSample.of(draw_rows(store), inputs["student"], inputs["export"])
     precision, gates = choose_precision(sample, config.precision, config.max_score_error)
     write_gates(folder / "gates.json", gates, describe_environment("onnxruntime"))
     raise_if_failed(gates, f"The snapshot of {store.place}")

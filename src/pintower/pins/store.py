@@ -183,6 +183,12 @@ class PinStore:
         """Yield some columns of all rows, tombstones too unless a filter says otherwise."""
         yield from self.dataset.to_batches(columns=list(columns), **options)
 
+    def rows_of(self, pin_ids: Sequence[str], columns: Sequence[str]) -> pa.Table:
+        """Return some columns of some pins, sorted by id; those it does not hold are left out."""
+        quoted = ", ".join("'" + pin_id.replace("'", "''") + "'" for pin_id in pin_ids)
+        wanted = f"pin_id IN ({quoted}) AND NOT deleted"
+        return self.dataset.to_table(columns=list(columns), filter=wanted).sort_by("pin_id")
+
     def merge(self, rows: pa.Table) -> None:
         """Put rows in the place of those with their ids, one commit; columns not given stay.
 
