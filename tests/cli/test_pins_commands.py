@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from pintower.cli import app
 from pintower.config import ExportConfig
-from pintower.errors import GateFailed, InputError
+from pintower.errors import DatasetError, GateFailed, InputError
 from pintower.export import run as export
 from pintower.pins import similar
 from pintower.snapshot import Snapshot, shard_of
@@ -95,6 +95,16 @@ def test_what_the_rule_leaves_alone_is_scored_as_it_would_be(workdir: Path) -> N
     assert (found["ignored"], found["changed"]) == (10, 1)
     assert found["ignored_share"] == pytest.approx(10 / 11, abs=1e-5)
     assert 0 < found["ignored_score_mean"] < found["ignored_score_max"] < 4
+
+
+def test_a_catalogue_that_lacks_many_pins_is_taken_for_incomplete(workdir: Path) -> None:
+    embed(workdir)
+    path = workdir / "data" / "pins.parquet"
+    pl.read_parquet(path)[:30].write_parquet(path)
+    with pytest.raises(DatasetError, match=r"lacks 10 pins that the store holds, 25%"):
+        embed(workdir)
+    assert embed(workdir, "--dry-run")["deleted"] == 10
+    assert embed(workdir, "--max-deleted", "0.3")["deleted"] == 10
 
 
 def test_torch_embeds_beside_the_graph_nearly_the_same(workdir: Path) -> None:

@@ -53,6 +53,10 @@ def embed(
     hourly_price: Annotated[
         float | None, typer.Option(min=0, help="Of this machine; a dry run tells the cost.")
     ] = None,
+    max_deleted: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Share of the store's pins that may be deleted at once."),
+    ] = 0.1,
     cluster: Annotated[
         str | None,
         typer.Option(
@@ -98,6 +102,7 @@ def embed(
             held,
             embedder,
             chunk=config.chunk,
+            max_deleted=max_deleted,
             embed=None if cluster is None else partial(_on_cluster, sources, cluster),
         )
         values = {

@@ -73,6 +73,12 @@ class Difference:
         return np.sort(np.concatenate([self.new, self.changed]))
 
     @property
+    def deleted_share(self) -> float:
+        """Share of the store's pins that the catalogue does not hold."""
+        held = self.pins - len(self.new) + len(self.deleted)
+        return len(self.deleted) / held if held else 0.0
+
+    @property
     def unchanged(self) -> int:
         """How many pins are in the store as they are in the catalogue, or nearly so."""
         return self.pins - len(self.new) - len(self.changed)

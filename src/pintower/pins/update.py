@@ -14,6 +14,7 @@ import polars as pl
 import pyarrow as pa
 
 from pintower.data.catalogue import Catalogue
+from pintower.errors import DatasetError
 from pintower.pins.difference import Difference, find_difference
 from pintower.pins.embedder import PinEmbedder
 from pintower.pins.store import PinStore
@@ -53,6 +54,7 @@ def update_store(
     *,
     chunk: int,
     processes: int | None = None,
+    max_deleted: float = 1.0,
     embed: Callable[[Iterable[pl.DataFrame]], Iterator[pa.Table]] | None = None,
 ) -> Update:
     """Bring a store up to date; commits as it goes, and marks the end.
@@ -63,11 +65,14 @@ def update_store(
         embedder: embeds.
         chunk: pins a commit.
         processes: that render and hash, as :func:`find_difference` takes them.
+        max_deleted: share of the store's pins that may be deleted; a catalogue that lacks more is
+            taken for an incomplete one.
         embed: makes the store's rows of chunks, in their order, as ``embedder`` does, which is
             what does it without.
 
     Raises:
-        DatasetError: if the catalogue holds no pin or one twice, or cannot be read.
+        DatasetError: if the catalogue holds no pin or one twice, cannot be read, or lacks too many
+            of the store's pins; nothing was written then.
     """
     started = time.monotonic()
     found = find_difference(catalogue, store, embedder.keys, processes=processes)
@@ -76,6 +81,12 @@ def update_store(
         "%d pins: %d new, %d changed, %d with other terms only, %d deleted",
         found.pins, len(found.new), len(found.changed), len(found.refreshed), len(found.deleted),
     )  # fmt: skip
+    if found.deleted_share > max_deleted:
+        raise DatasetError(
+            f"{catalogue.place} lacks {len(found.deleted):,} pins that the store holds, "
+            f"{found.deleted_share:.0%} of it; up to {max_deleted:.0%} may be deleted at once. Is "
+            "it the whole catalogue? If so, allow more with --max-deleted."
+        )
     wanted = found.embedded
     chunks = _chunks(catalogue.rows(wanted), chunk)
     made = map(embedder.rows, chunks) if embed is None else embed(chunks)
