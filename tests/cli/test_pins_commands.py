@@ -206,6 +206,16 @@ def test_an_index_is_held_to_exact_search(workdir: Path, monkeypatch: pytest.Mon
         pintower("pins", "index", "--workdir", workdir)
 
 
+def test_a_plan_says_what_was_assumed_and_what_comes_of_it() -> None:
+    made = json.loads(pintower("pins", "plan", "1000000", "--width", "64", "--json"))
+    assert made["given"]["width"] == 64
+    assert made["bytes_a_pin"]["embedding"] == 64
+    assert made["look_up"]["p50_ms"] > 0
+    busy = pintower("pins", "plan", "1000000", "--requests", "1000000", "--precision", "fp16")
+    assert "more requests than these hosts can answer" in busy
+    assert "embedding 512" in busy
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

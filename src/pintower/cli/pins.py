@@ -218,10 +218,10 @@ def plan(
         return
     table = Table(show_header=False, title=f"{count:,} pins", title_justify="left")
     parts = ", ".join(f"{name} {size:.0f}" for name, size in made.bytes_a_pin.items() if size)
-    first = f"{made.first_core_hours:,.0f} core hours"
-    daily = f"{made.daily_core_hours:,.1f} core hours, and {made.scan_core_hours:,.1f} to compare"
+    first = _time(made.first_core_hours)
+    daily = f"{_time(made.daily_core_hours)}, and {_time(made.scan_core_hours)} to compare"
     table.add_row("bytes a pin", parts)
-    table.add_row("snapshot", f"{made.snapshot_bytes / _GIB:,.1f} GiB")
+    table.add_row("snapshot", _size(made.snapshot_bytes))
     table.add_row("shards", f"{made.shards:,} on {made.hosts:,} hosts")
     table.add_row("embedding all", f"{first}; costs {made.first_cost:,.2f}")
     table.add_row("each day", f"{daily}; costs {made.daily_cost:,.2f}")
@@ -231,6 +231,16 @@ def plan(
         times = f"p50 {tier.p50_ms:.2f} ms, p99 {tier.p99_ms:.2f} ms"
         table.add_row("look-up, simulated", f"{times}, cores {tier.load:.0%} busy")
     stdout.print(table)
+
+
+def _time(core_hours: float) -> str:
+    if core_hours < 1:
+        return f"{60 * core_hours:,.1f} core minutes"
+    return f"{core_hours:,.1f} core hours"
+
+
+def _size(count: float) -> str:
+    return f"{count / _GIB:,.1f} GiB" if count >= _GIB else f"{1024 * count / _GIB:,.1f} MiB"
 
 
 def _precisions(given: str) -> "list[Precision]":

@@ -52,7 +52,7 @@ class Assumptions:
     terms: float = 40
     title_terms: float = 6
     changed_a_day: float = 0.01
-    pins_per_core_second: float = 195
+    pins_per_core_second: float = 200
     scan_core_seconds: float = 8e-6
     price_core_hour: float = 0.04
     host_bytes: int = 48 * 2**30
@@ -61,7 +61,7 @@ class Assumptions:
     requests: float = 1_000
     candidates: int = 1_000
     call_ms: float = 0.1
-    id_us: float = 0.6
+    id_us: float = 0.8
     network_ms: float = 0.3
 
 
