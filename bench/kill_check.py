@@ -52,9 +52,10 @@ SPAWN = multiprocessing.get_context("spawn")
 METHOD = (
     "A process embeds a changed catalogue into a store that holds the one before, 500 pins a "
     "commit, joins files whenever there are more than eight, and builds a snapshot in int8 from "
-    "parts of some 2,000 pins; it is killed by SIGKILL after a time drawn evenly over what it "
-    "takes undisturbed, and run again to its end. step: what it was doing when it was killed. A "
-    "reader opens and verifies every folder that looks like a snapshot, all the time."
+    "parts of some 2,000 pins; it is killed by SIGKILL, in one step after the other, after a time "
+    "drawn evenly over what the step takes undisturbed, and run again to its end. step: what it "
+    "was doing when it was killed. A reader opens and verifies every folder that looks like a "
+    "snapshot, all the time."
 )
 
 
@@ -100,10 +101,7 @@ def check(folder: Path, kills: int, pins: int, seed: int) -> dict[str, Any]:
     start(work, folder / "first.parquet", filled).join()
     shutil.copytree(filled, undisturbed)
     process = start(work, folder / "second.parquet", undisturbed)
-    wait_until_begun(undisturbed)
-    begun = time.monotonic()
-    process.join()
-    seconds = time.monotonic() - begun
+    seconds = durations(process, undisturbed)
     wanted = state(work, undisturbed)
     draw = random.Random(seed)
     rows = []
@@ -111,9 +109,10 @@ def check(folder: Path, kills: int, pins: int, seed: int) -> dict[str, Any]:
         place = folder / "killed"
         shutil.copytree(filled, place)
         with watching(place) as seen:
-            after = draw.uniform(0, seconds)
+            aimed = STEPS[number % len(STEPS)]
+            after = draw.uniform(0, seconds[aimed])
             process = start(work, folder / "second.parquet", place)
-            wait_until_begun(place)
+            wait_for(aimed, place, process)
             process.join(after)
             step = (place / STEP).read_text() if process.is_alive() else "nothing"
             process.kill()
@@ -132,7 +131,7 @@ def check(folder: Path, kills: int, pins: int, seed: int) -> dict[str, Any]:
         "versions": versions("pylance", "pyarrow"),
         "method": METHOD,
         "pins": pins,
-        "seconds_undisturbed": round(seconds, 2),
+        "seconds_undisturbed": {step: round(taken, 2) for step, taken in seconds.items()},
         "rows": rows,
         "headline": {
             "kills": kills,
@@ -153,10 +152,22 @@ def start(work: Work, path: Path, place: Path) -> SpawnProcess:
     return process
 
 
-def wait_until_begun(place: Path) -> None:
-    """Wait until a process has loaded its encoder; kills are spread over what comes then."""
-    while (place / STEP).read_text() in ("", BEFORE):
-        time.sleep(0.01)
+def durations(process: SpawnProcess, place: Path) -> dict[str, float]:
+    """Return how long each step of a process takes, seconds."""
+    begins = []
+    for step in STEPS:
+        wait_for(step, place, process)
+        begins.append(time.monotonic())
+    process.join()
+    ends = [*begins[1:], time.monotonic()]
+    return {step: end - begin for step, begin, end in zip(STEPS, begins, ends, strict=True)}
+
+
+def wait_for(step: str, place: Path, process: SpawnProcess) -> None:
+    """Wait until a process has come to a step, or beyond."""
+    awaited = STEPS[STEPS.index(step) :]
+    while (place / STEP).read_text() not in awaited and process.is_alive():
+        time.sleep(0.002)
 
 
 def update(work: Work, path: Path, place: Path) -> None:
