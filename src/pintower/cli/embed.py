@@ -115,8 +115,8 @@ def embed(
     if as_json:
         print_json(values)
         return
-    table = Table("", "", title="would be done" if dry_run else "done", title_justify="left")
-    table.columns[1].justify = "right"
+    title = "would be done" if dry_run else "done"
+    table = Table(show_header=False, title=title, title_justify="left")
     for name, value in values.items():
         shown = f"{value:,}" if isinstance(value, int | float) else str(value)
         table.add_row(name.replace("_", " "), shown)
