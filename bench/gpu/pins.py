@@ -14,7 +14,6 @@ from tokenizers import Tokenizer
 from pintower.contracts import Contract
 from pintower.data.tables import PINS, read_table
 from pintower.export.half.convert import write_half
-from pintower.models.encoders import feature_columns, load_encoder
 from pintower.models.layout import StudentLayout
 from pintower.models.pin_inputs import feature_matrix, length_batches, pin_texts
 from pintower.models.tokenization import load_tokenizer, token_batch
@@ -40,7 +39,7 @@ def measure(settings: Settings, emit: Emit) -> None:
     layout = StudentLayout(settings.carry / "student")
     rendering = layout.load_rendering()
     pins = read_table(build / "data", PINS).head(500 if settings.quick else 20_000)
-    columns = feature_columns(load_encoder(layout.pin_encoder))
+    columns = layout.pin_columns()
     texts, vectors = pin_texts(pins, rendering), feature_matrix(pins, columns)
     tokenizer = load_tokenizer(layout.pin_encoder, rendering.pin_max_tokens)
     with tempfile.TemporaryDirectory(prefix="pintower-half-") as temporary:

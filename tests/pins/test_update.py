@@ -35,9 +35,7 @@ def pins(stage_inputs: dict[str, Path]) -> pl.DataFrame:
 def with_rule(embedder: PinEmbedder, **rule: object) -> PinEmbedder:
     keys = embedder.keys
     changed = type(keys)(keys.rendering, ChangeRule(**rule), keys.columns)
-    return PinEmbedder(
-        embedder.origin, embedder.encoder, changed, embedder.columns, embedder.batch_tokens
-    )
+    return PinEmbedder(embedder.origin, embedder.encoder, changed, embedder.batch_tokens)
 
 
 def update(

@@ -80,7 +80,7 @@ def embed(
     config = _read_config(recipe, settings or [])
     source = student or workdir / "student"
     embedder = PinEmbedder.load(config, source, workdir / "export")
-    opened = open_catalogue(catalogue, [str(column["name"]) for column in embedder.columns])
+    opened = open_catalogue(catalogue, [str(column["name"]) for column in embedder.keys.columns])
     root = store or config.store or str(workdir / STORE)
     if dry_run:
         there = PinStore.find(root, embedder.origin)

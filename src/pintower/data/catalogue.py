@@ -94,6 +94,8 @@ class Catalogue:
         Raises:
             DatasetError: as :meth:`batches` does, and if there are fewer rows.
         """
+        if not len(numbers):
+            return
         first = taken = 0
         for path, frame in self._frames():
             end = int(numbers.searchsorted(first + len(frame)))

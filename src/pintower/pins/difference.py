@@ -78,11 +78,6 @@ class Difference:
         held = self.pins - len(self.new) + len(self.deleted)
         return len(self.deleted) / held if held else 0.0
 
-    @property
-    def unchanged(self) -> int:
-        """How many pins are in the store as they are in the catalogue, or nearly so."""
-        return self.pins - len(self.new) - len(self.changed)
-
 
 def find_difference(
     catalogue: Catalogue, store: PinStore | None, keys: PinKeys, *, processes: int | None = None

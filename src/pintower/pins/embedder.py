@@ -1,10 +1,9 @@
 """From rows of the pins table to rows of the store, in whichever process."""
 
 import os
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 import pyarrow as pa
@@ -37,14 +36,12 @@ class PinEmbedder:
         origin: of its embeddings.
         encoder: the graph, or torch's modules, with its tokenizer.
         keys: makes the keys of pins, holds the rendering.
-        columns: name and width of each feature vector it takes.
         batch_tokens: token budget of a batch.
     """
 
     origin: Origin
     encoder: "GraphEncoder | TorchEncoder"
     keys: PinKeys
-    columns: Sequence[Mapping[str, Any]]
     batch_tokens: int
 
     @classmethod
@@ -67,7 +64,6 @@ class PinEmbedder:
         layout = StudentLayout(student)
         rendering = layout.load_rendering()
         tokenizer = load_tokenizer(layout.pin_encoder, rendering.pin_max_tokens)
-        columns = layout.pin_columns()
         origin = Origin.of(contract)
         encoder: GraphEncoder | TorchEncoder
         if config.runtime == "torch":
@@ -84,15 +80,14 @@ class PinEmbedder:
         return cls(
             origin=origin,
             encoder=encoder,
-            keys=PinKeys(rendering, config.changes, columns),
-            columns=columns,
+            keys=PinKeys(rendering, config.changes, layout.pin_columns()),
             batch_tokens=config.batch_tokens,
         )
 
     def rows(self, pins: pl.DataFrame) -> pa.Table:
         """Return the store's rows of some pins, embedded."""
         texts = pin_texts(pins, self.keys.rendering)
-        vectors = feature_matrix(pins, self.columns)
+        vectors = feature_matrix(pins, self.keys.columns)
         embeddings = self.encoder.embed(texts, vectors, batch_tokens=self.batch_tokens)
         table = self.keys.table(pins, texts, vectors)
         table = table.append_column("embedding", fixed_lists(embeddings))

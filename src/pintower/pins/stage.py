@@ -48,7 +48,7 @@ def run(config: PinsConfig, inputs: Mapping[str, Path], folder: Path) -> dict[st
         GateFailed: if no precision of the list keeps scores close enough; the store is up to date.
     """
     embedder = PinEmbedder.load(config, inputs["student"], inputs["export"])
-    names = [str(column["name"]) for column in embedder.columns]
+    names = [str(column["name"]) for column in embedder.keys.columns]
     catalogue = open_catalogue(str(inputs["data"] / f"{PINS}.parquet"), names)
     root = config.store or str(folder.parent / STORE)
     store = PinStore.open(root, embedder.origin, create=True)

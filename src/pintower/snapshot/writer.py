@@ -66,7 +66,9 @@ class SnapshotWriter:
         self._counts = np.zeros(2**self._bits + 1, np.uint32)
         self._last = (0, b"")
         self._done = dict.fromkeys(("pins", "terms", "title_terms"), 0)
-        self._files = {name: self._begin(name, *kind) for name, kind in self._arrays().items()}
+        arrays = self._arrays()
+        self._kinds = {name: kind for name, (kind, _) in arrays.items()}
+        self._files = {name: self._begin(name, *array) for name, array in arrays.items()}
         statistics.save(folder / "match_stats")
 
     def __enter__(self) -> "SnapshotWriter":
@@ -139,8 +141,8 @@ class SnapshotWriter:
         return file
 
     def _write(self, name: str, values: NDArray[Any]) -> None:
-        kind, _ = self._arrays()[name]
-        self._files[name].write(np.ascontiguousarray(values, dtype=kind).tobytes())
+        kept = np.ascontiguousarray(values, dtype=self._kinds[name])
+        self._files[name].write(kept.tobytes())
 
     def _require_order(self, ids: NDArray[np.bytes_], hashes: NDArray[np.uint64]) -> None:
         pairs_ordered = (hashes[:-1] < hashes[1:]) | (
