@@ -62,6 +62,11 @@ def main() -> None:
     add("--only", action="append", choices=tuple(SECTIONS), help="these sections alone")
     add("--minutes", type=float, default=16.0, help="for all sections together")
     add("--tensorrt", type=Path, help="folder with libnvinfer.so.10 and its parser and plugins")
+    add(
+        "--any-onnxruntime",
+        action="store_true",
+        help="serve with another ONNX Runtime than Triton 24.10's, which needs CUDA 12",
+    )
     add("--out", type=Path, default=RESULTS, help="folder for the result")
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # ends the section, too
@@ -93,7 +98,12 @@ def main() -> None:
             seconds = 60 * given.minutes * share / shares
             sys.stderr.write(f"{section}: at most {seconds:.0f} s\n")
             settings = Settings(
-                given.carried.resolve(), given.device, given.quick, seconds, tensorrt
+                given.carried.resolve(),
+                given.device,
+                given.quick,
+                seconds,
+                tensorrt,
+                given.any_onnxruntime,
             )
             followed(section, measure, settings, told, keep)
     failed = [row for row in rows if "reason" in row]
@@ -125,6 +135,12 @@ def headline(rows: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
         for limit in LIMITS_MS:
             found = throughput_within(points, limit) or None
             figures[f"{_key(name)}_per_second_p99_below_{limit}_ms"] = found
+    if ours := next((row for row in measured if row.get("contender") == pins.OURS), None):
+        figures["embed_speedup_vs_torch_fp32"] = ours.get("ratio")
+        peers = [row for row in measured if "ratio" in row and row["contender"] != pins.OURS]
+        best = max((row["texts_per_second"] for row in peers), default=None)
+        figures["embed_best_peer_ratio"] = best and round(ours["texts_per_second"] / best, 3)
+        figures["embed_ndcg_loss_rel"] = ours.get("ndcg_loss_rel")
     rates = [row for row in measured if "texts_per_second" in row]
     for row in sorted(rates, key=lambda row: row["texts_per_second"]):
         figures[f"pins_{_key(row['contender'])}_texts_per_second"] = row["texts_per_second"]
@@ -197,6 +213,7 @@ def options(given: argparse.Namespace) -> list[str]:
     words = [f"--device {given.device}"] if given.device != "cuda" else []
     words += ["--quick"] if given.quick else []
     words += [f"--only {name}" for name in given.only or ()]
+    words += ["--any-onnxruntime"] if given.any_onnxruntime else []
     return [*words, f"--minutes {given.minutes:g}"]
 
 

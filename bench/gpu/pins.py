@@ -1,21 +1,31 @@
-"""Pins embedded offline: texts a second, in batches of similar length by a budget of tokens."""
+"""Pins embedded offline: texts a second, from texts and from batches made beforehand.
+
+From texts to embeddings, tokenizer included: what `pintower embed` runs on a GPU beside
+sentence-transformers' `encode`, with what each costs in nDCG. From batches of similar length by a
+budget of tokens: the runtimes by themselves.
+"""
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer
 
+from bench.judged import Judged, unit
 from pintower.contracts import Contract
-from pintower.data.tables import PINS, read_table
+from pintower.data.tables import JUDGMENTS, PINS, read_table
 from pintower.export.half.convert import write_half
+from pintower.models.embedding import TorchEncoder
 from pintower.models.layout import StudentLayout
 from pintower.models.pin_inputs import feature_matrix, length_batches, pin_texts
+from pintower.models.student import load_student
 from pintower.models.tokenization import load_tokenizer, token_batch
 
 from .runtimes import load_module, open_session, prepare_libraries
@@ -27,6 +37,9 @@ Batch = tuple[NDArray[Any], ...]
 """Token ids and mask INT64 [B, L] and, where the encoder takes them, vectors FP32 [B, V]."""
 Embed = Callable[[Sequence[Batch]], NDArray[np.float32]]
 
+Encode = Callable[[Sequence[str]], NDArray[np.float32]]
+OURS = "pintower embed"
+REFERENCE = "sentence-transformers fp32, batch 32"
 BUDGETS = {"cuda": (2_048, 16_384, 65_536), "cpu": (2_048,)}
 ROUNDS = 3
 
@@ -42,6 +55,10 @@ def measure(settings: Settings, emit: Emit) -> None:
     columns = layout.pin_columns()
     texts, vectors = pin_texts(pins, rendering), feature_matrix(pins, columns)
     tokenizer = load_tokenizer(layout.pin_encoder, rendering.pin_max_tokens)
+    if not columns:  # sentence-transformers' encode takes texts alone
+        judged = Judged.of(load_student(layout.root), pins, read_table(build / "data", JUDGMENTS))
+        _from_texts(_encoders(settings, layout.pin_encoder, rendering.pin_max_tokens), texts,
+                    judged, settings, budget, emit)  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="pintower-half-") as temporary:
         ways: dict[str, Embed] = {}
         for name, open_way in _ways(settings, build, layout.pin_encoder, Path(temporary)):
@@ -73,6 +90,71 @@ def batches_of(
         extra = () if vectors is None else (vectors[rows],)
         batches.append((*token_batch(tokenizer, [texts[row] for row in rows]), *extra))
     return batches
+
+
+def _from_texts(
+    encoders: Mapping[str, Callable[[], Encode]],
+    texts: Sequence[str],
+    judged: Judged,
+    settings: Settings,
+    budget: Budget,
+    emit: Emit,
+) -> None:
+    """Tell texts a second, tokenizer included, and the nDCG that is lost, in interleaved rounds."""
+    seconds: dict[str, list[float]] = {}
+    found: dict[str, NDArray[np.float32]] = {}
+    opened: dict[str, Encode] = {}
+    for name, open_encoder in encoders.items():
+        with told(emit, {"contender": name}):
+            budget.require()
+            opened[name] = open_encoder()
+            found[name] = opened[name](texts)  # warms every shape up
+            seconds[name] = []
+    for _ in range(1 if settings.quick else ROUNDS):
+        for name in list(seconds):
+            try:
+                begin = time.perf_counter()
+                opened[name](texts)
+                seconds[name].append(time.perf_counter() - begin)
+            except Exception as error:
+                del seconds[name]
+                emit({"contender": name, "reason": f"{type(error).__name__}: {error}"})
+    for name, taken in seconds.items():
+        row = {"contender": name, "from": "texts", "texts": len(texts), "seconds": taken}
+        row["texts_per_second"] = round(len(texts) / float(np.median(taken)), 1)
+        if REFERENCE in seconds:
+            against = zip(seconds[REFERENCE], taken, strict=True)
+            row["ratio"] = round(float(np.median([theirs / own for theirs, own in against])), 3)
+            loss, error = judged.loss(found[name], found[REFERENCE])
+            row["ndcg_loss_rel"], row["standard_error"] = round(loss, 5), round(error, 5)
+            cosines = np.einsum("nd,nd->n", unit(found[name]), unit(found[REFERENCE]))
+            row["min_cosine"] = round(float(cosines.min()), 6)
+        emit(row)
+
+
+def _encoders(settings: Settings, folder: Path, max_tokens: int) -> dict[str, Callable[[], Encode]]:
+    """Return every way from texts to embeddings by its name."""
+    encoders: dict[str, Callable[[], Encode]] = {}
+    names = {"fp32": torch.float32, "bf16": torch.bfloat16}
+    if settings.device == "cuda":
+        names["fp16"] = torch.float16
+    for precision, dtype in names.items():
+        for batch in (32, 512):
+            name = f"sentence-transformers {precision}, batch {batch}"
+            encoders[name] = partial(_theirs, settings.device, folder, max_tokens, dtype, batch)
+    encoders[OURS] = lambda: TorchEncoder.open(folder, max_tokens).embed
+    return encoders
+
+
+def _theirs(device: str, folder: Path, max_tokens: int, dtype: torch.dtype, batch: int) -> Encode:
+    model = SentenceTransformer(str(folder), device=device).to(dtype)
+    model.max_seq_length = max_tokens
+
+    def encode(texts: Sequence[str]) -> NDArray[np.float32]:
+        found = model.encode(list(texts), batch_size=batch, convert_to_numpy=True)
+        return found.astype(np.float32)
+
+    return encode
 
 
 def _rounds(
@@ -108,6 +190,7 @@ def _rounds(
         emit(
             {
                 "contender": name,
+                "from": "batches",
                 **facts,
                 "seconds": round(middle, 3),
                 "texts_per_second": round(alone, 1),

@@ -35,6 +35,7 @@ class Settings:
         quick: few cells and few calls.
         seconds: the section may take.
         tensorrt: folder of TensorRT's libraries, where there is one.
+        any_onnxruntime: serve with whichever ONNX Runtime the server's environment has.
     """
 
     carry: Path
@@ -42,6 +43,7 @@ class Settings:
     quick: bool
     seconds: float
     tensorrt: Path | None = None
+    any_onnxruntime: bool = False
 
 
 Section = Callable[[Settings, Emit], None]

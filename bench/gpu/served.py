@@ -68,11 +68,12 @@ class Bench:
 def measure(settings: Settings, emit: Emit) -> None:
     """Tell throughput and percentiles of both ensembles, for every target and load."""
     budget = Budget(settings.seconds)
-    environment = gpu_ready(ensure_environment(), settings)
+    found = ensure_environment(any_onnxruntime=settings.any_onnxruntime)
+    environment = gpu_ready(found, settings)
     layout = read_layout(environment.folder)
     names = ("nvidia-pytriton", "onnxruntime", "onnxruntime-gpu", "tritonclient", "numpy")
-    found = {name: layout.package_version(name) for name in names}
-    emit({"server_versions": {name: version for name, version in found.items() if version}})
+    packages = {name: layout.package_version(name) for name in names}
+    emit({"server_versions": {name: version for name, version in packages.items() if version}})
     steps = (1, 8, 64) if settings.quick else CONCURRENCY
     for target in TARGETS[settings.device]:
         with told(emit, {"target": target}):

@@ -1,5 +1,6 @@
 """Many texts through an encoder, in batches of similar length."""
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,16 +10,20 @@ import torch
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer
+from torch import Tensor
 
 from pintower.models.encoders import embed_tokens, load_encoder
 from pintower.models.optimization import autocast, multiplies_bf16, training_device
 from pintower.models.pin_inputs import length_batches
-from pintower.models.tokenization import load_tokenizer, token_batch
+from pintower.models.tokenization import TokenRows, load_tokenizer
 from pintower.progress import track
 
 __all__ = ["TorchEncoder", "embed_texts"]
 
 _BATCH_TOKENS = 4_096
+_BATCH_TOKENS_GPU = 65_536
+_AHEAD = 4
+"""Batches that a GPU may be behind the host."""
 
 
 @torch.inference_mode()
@@ -28,7 +33,7 @@ def embed_texts(
     texts: Sequence[str],
     vectors: NDArray[np.float32] | None = None,
     *,
-    batch_tokens: int = _BATCH_TOKENS,
+    batch_tokens: int | None = None,
     bf16: bool = False,
     shown: bool = True,
 ) -> NDArray[np.float32]:
@@ -39,22 +44,32 @@ def embed_texts(
         tokenizer: cuts at the encoder's length, see :mod:`pintower.models.tokenization`.
         texts: as the encoder is to see them.
         vectors: feature vectors FP32 [N, V], for a pin encoder that takes them.
-        batch_tokens: token budget of a batch, padding included.
+        batch_tokens: token budget of a batch, padding included; None takes the device's own.
         bf16: multiply in bfloat16 where the device can.
         shown: report progress.
     """
-    lengths = [len(encoding) for encoding in tokenizer.encode_batch_fast(list(texts))]
+    tokens = TokenRows.of(tokenizer, texts)
     embeddings = np.zeros((len(texts), encoder.get_embedding_dimension()), dtype=np.float32)
-    batches = length_batches(lengths, batch_tokens)
+    batches = length_batches(tokens.lengths, batch_tokens or _batch_tokens(encoder.device))
     if shown:
         batches = track(batches, "embedding texts", total=len(texts), unit="texts", weights=len)
-    for rows in batches:
-        ids, mask = token_batch(tokenizer, [texts[row] for row in rows])
-        parts = [ids, mask] if vectors is None else [ids, mask, vectors[rows]]
-        tensors = [torch.from_numpy(part).to(encoder.device) for part in parts]
-        with autocast(encoder.device, bf16):
-            embedded = embed_tokens(encoder, *tensors)
+    ahead: deque[tuple[NDArray[np.int64], Tensor]] = deque()
+
+    def keep_first() -> None:
+        rows, embedded = ahead.popleft()
         embeddings[rows] = embedded.float().cpu().numpy()
+
+    # One context for all batches: inside it the weights are put in bfloat16 once.
+    with autocast(encoder.device, bf16):
+        for rows in batches:
+            parts = [*tokens.batch(rows), *([] if vectors is None else [vectors[rows]])]
+            tensors = [torch.from_numpy(part).to(encoder.device) for part in parts]
+            ahead.append((rows, embed_tokens(encoder, *tensors)))
+            # A GPU computes while the next batch is made; waiting for each one would idle it.
+            if len(ahead) > (_AHEAD if encoder.device.type == "cuda" else 0):
+                keep_first()
+    while ahead:
+        keep_first()
     return embeddings
 
 
@@ -94,7 +109,7 @@ class TorchEncoder:
         texts: Sequence[str],
         vectors: NDArray[np.float32] | None = None,
         *,
-        batch_tokens: int = _BATCH_TOKENS,
+        batch_tokens: int | None = None,
     ) -> NDArray[np.float32]:
         """Return the embeddings FP32 [N, D] of N rendered texts; see :func:`embed_texts`."""
         return embed_texts(
@@ -106,3 +121,7 @@ class TorchEncoder:
             bf16=self.bf16,
             shown=False,
         )
+
+
+def _batch_tokens(device: torch.device) -> int:
+    return _BATCH_TOKENS_GPU if device.type == "cuda" else _BATCH_TOKENS

@@ -66,7 +66,9 @@ def vector_matrix(
     return np.concatenate(parts, axis=1)
 
 
-def length_batches(lengths: Sequence[int], budget: int) -> Iterator[NDArray[np.int64]]:
+def length_batches(
+    lengths: Sequence[int] | NDArray[np.int64], budget: int
+) -> Iterator[NDArray[np.int64]]:
     """Yield positions in batches of similar length.
 
     Args:

@@ -1,6 +1,10 @@
 """Text to token ids, the same way in training, export and serving."""
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +13,10 @@ from tokenizers import Encoding, Tokenizer
 
 from pintower.errors import StudentError
 
-__all__ = ["load_tokenizer", "open_tokenizer", "pad_tokens", "token_batch"]
+__all__ = ["TokenRows", "load_tokenizer", "open_tokenizer", "pad_tokens", "token_batch"]
+
+_TOKENIZED = 512
+"""Texts that a thread tokenizes at once."""
 
 
 def load_tokenizer(folder: Path, max_tokens: int) -> Tokenizer:
@@ -58,3 +65,42 @@ def pad_tokens(encodings: Sequence[Encoding]) -> tuple[NDArray[np.int64], NDArra
         row[: len(encoding)] = encoding.ids
     mask = np.arange(ids.shape[1]) < np.array(lengths, dtype=np.int64)[:, None]
     return ids, mask.astype(np.int64)
+
+
+@dataclass(frozen=True)
+class TokenRows:
+    """Token ids of N texts, kept end to end: a fraction of what a tokenizer's encodings take.
+
+    Attributes:
+        ids: INT32, of all texts.
+        starts: INT64 [N], where each text's begin.
+        lengths: INT64 [N], tokens of each text.
+    """
+
+    ids: NDArray[np.int32]
+    starts: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, tokenizer: Tokenizer, texts: Sequence[str]) -> "TokenRows":
+        """Tokenize texts, on as many threads as there are cores."""
+
+        def tokenized(start: int) -> list[NDArray[np.int32]]:
+            encodings = tokenizer.encode_batch_fast(list(texts[start : start + _TOKENIZED]))
+            return [np.array(encoding.ids, dtype=np.int32) for encoding in encodings]
+
+        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+            parts = pool.map(tokenized, range(0, len(texts), _TOKENIZED))
+            rows = list(chain.from_iterable(parts))
+        lengths = np.array([len(row) for row in rows], dtype=np.int64)
+        ids = np.concatenate(rows) if rows else np.zeros(0, dtype=np.int32)
+        return cls(ids, np.cumsum(lengths) - lengths, lengths)
+
+    def batch(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return token ids and mask of some texts, padded as :func:`pad_tokens` does."""
+        lengths = self.lengths[rows, None]
+        places = np.arange(max(1, lengths.max(initial=0)))
+        mask = places < lengths
+        ids = np.zeros(mask.shape, dtype=np.int64)
+        ids[mask] = self.ids[(self.starts[rows, None] + places)[mask]]
+        return ids, mask.astype(np.int64)

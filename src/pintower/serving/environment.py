@@ -77,8 +77,12 @@ def environment_folder() -> Path:
     return _cache() / f"triton-{environment_key()}"
 
 
-def find_environment() -> ServerEnvironment | None:
+def find_environment(*, any_onnxruntime: bool = False) -> ServerEnvironment | None:
     """Return the environment if it is installed, None if it is absent or unfinished.
+
+    Args:
+        any_onnxruntime: take another ONNX Runtime than that release of Triton has; nothing that
+            is measured there is a gate's.
 
     Raises:
         SetupError: if a folder is there but not fit; the message says why and what to do.
@@ -87,7 +91,11 @@ def find_environment() -> ServerEnvironment | None:
     if is_incomplete(folder):
         return None
     layout = read_layout(folder)
-    checks = inspect_layout(layout)
+    checks = [
+        check
+        for check in inspect_layout(layout)
+        if not (any_onnxruntime and check.name == "onnxruntime")
+    ]
     wrong = [check for check in checks if check.required and not check.ok]
     if wrong:
         lines = "\n".join(f"  {check.name}: {check.detail}. {check.remedy}" for check in wrong)
@@ -109,17 +117,20 @@ def find_environment() -> ServerEnvironment | None:
     )
 
 
-def ensure_environment(*, install_anywhere: bool = False) -> ServerEnvironment:
+def ensure_environment(
+    *, install_anywhere: bool = False, any_onnxruntime: bool = False
+) -> ServerEnvironment:
     """Return the environment, installing it first where it is missing (about 15 s, 350 MB).
 
     Args:
         install_anywhere: install into a folder that the environment variable names, too; else a
             folder given that way has to be an environment already.
+        any_onnxruntime: as :func:`find_environment` takes it.
 
     Raises:
         SetupError: if it cannot be installed, or a folder is there but not fit.
     """
-    found = find_environment()
+    found = find_environment(any_onnxruntime=any_onnxruntime)
     if found is not None:
         return found
     folder = environment_folder()
