@@ -49,16 +49,13 @@ class Judged:
         return per_query(lambda levels, given: ndcg(levels, given, 10), self.query, self.levels,
                          scores)  # fmt: skip
 
-    def loss(
-        self, pins: NDArray[np.float32], reference: NDArray[np.float32]
-    ) -> tuple[float, float]:
-        """Return what pins lose against others, as a share of their nDCG, and its standard error.
+    def loss(self, pins: NDArray[np.float32], wanted: NDArray[np.float64]) -> tuple[float, float]:
+        """Return what pins lose, as a share of the nDCG wanted, and its standard error.
 
         Args:
             pins: embeddings FP32 [P, D].
-            reference: of the same pins, FP32 [P, D].
+            wanted: nDCG of every query with other embeddings, FP64 [Q].
         """
-        wanted = self.per_query(reference)
         lost = wanted - self.per_query(pins)
         error = lost.std() / np.sqrt(len(lost))
         return float(lost.mean() / wanted.mean()), float(error / wanted.mean())

@@ -30,9 +30,9 @@ from .section import Row, Section, Settings, followed, read_rows
 __all__ = ["context", "headline", "main"]
 
 SECTIONS: Mapping[str, tuple[Section, float]] = {
-    "encoder": (encoder.measure, 0.3),
-    "served": (served.measure, 0.55),
-    "pins": (pins.measure, 0.15),
+    "encoder": (encoder.measure, 0.25),
+    "served": (served.measure, 0.4),
+    "pins": (pins.measure, 0.35),
 }
 """What is measured, and its share of the minutes."""
 

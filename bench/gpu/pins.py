@@ -119,13 +119,19 @@ def _from_texts(
             except Exception as error:
                 del seconds[name]
                 emit({"contender": name, "reason": f"{type(error).__name__}: {error}"})
+    wanted = judged.per_query(found[REFERENCE]) if REFERENCE in seconds else None
     for name, taken in seconds.items():
-        row = {"contender": name, "from": "texts", "texts": len(texts), "seconds": taken}
+        row = {
+            "contender": name,
+            "from": "texts",
+            "texts": len(texts),
+            "seconds": [round(one, 4) for one in taken],
+        }
         row["texts_per_second"] = round(len(texts) / float(np.median(taken)), 1)
-        if REFERENCE in seconds:
+        if wanted is not None:
             against = zip(seconds[REFERENCE], taken, strict=True)
             row["ratio"] = round(float(np.median([theirs / own for theirs, own in against])), 3)
-            loss, error = judged.loss(found[name], found[REFERENCE])
+            loss, error = judged.loss(found[name], wanted)
             row["ndcg_loss_rel"], row["standard_error"] = round(loss, 5), round(error, 5)
             cosines = np.einsum("nd,nd->n", unit(found[name]), unit(found[REFERENCE]))
             row["min_cosine"] = round(float(cosines.min()), 6)
@@ -136,13 +142,13 @@ def _encoders(settings: Settings, folder: Path, max_tokens: int) -> dict[str, Ca
     """Return every way from texts to embeddings by its name."""
     encoders: dict[str, Callable[[], Encode]] = {}
     names = {"fp32": torch.float32, "bf16": torch.bfloat16}
+    encoders[OURS] = lambda: TorchEncoder.open(folder, max_tokens).embed
     if settings.device == "cuda":
         names["fp16"] = torch.float16
     for precision, dtype in names.items():
         for batch in (32, 512):
             name = f"sentence-transformers {precision}, batch {batch}"
             encoders[name] = partial(_theirs, settings.device, folder, max_tokens, dtype, batch)
-    encoders[OURS] = lambda: TorchEncoder.open(folder, max_tokens).embed
     return encoders
 
 

@@ -64,6 +64,8 @@ if [ -z "$server" ] && [ -d "$carried/wheels/server" ]; then
 fi
 [ -z "$server" ] || export PINTOWER_TRITON_ENV=$server
 # Nothing is asked of the network, and the checkout's own code runs, whichever Python it is.
+# Where JAX is installed, bm25s imports it, and it would take three quarters of the GPU's memory.
+export JAX_PLATFORMS=cpu
 export HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1
 export PYTHONPATH=$root/src:$root${PYTHONPATH:+:$PYTHONPATH}
 exec "$python" -m bench.gpu.measure "$carried" ${options[@]+"${options[@]}"}
