@@ -1,8 +1,9 @@
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
-from pintower.config import StudentConfig
+from pintower.config import ExportConfig, StudentConfig
 from pintower.errors import RecipeError
 from pintower.recipes import load_recipe
 
@@ -24,3 +25,13 @@ def test_two_encoders_that_nothing_brings_together_are_refused(tmp_path: Path) -
     path.write_text('name = "mine"\n[student]\nmethod = "encoder"\npin_encoder = "other"\n')
     with pytest.raises(RecipeError, match="takes one encoder for both towers"):
         load_recipe(path)
+
+
+@pytest.mark.parametrize("given", [[], ["bf17"], "bf16"])
+def test_precisions_of_the_pin_encoder_are_a_list_of_known_ones(given: object) -> None:
+    assert ExportConfig.model_validate({"pin_precision": ["bf16", "fp32"]}).pin_precision == (
+        "bf16",
+        "fp32",
+    )
+    with pytest.raises(ValidationError, match="pin_precision"):
+        ExportConfig.model_validate({"pin_precision": given})

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from pintower.targets import Serving
+from pintower.targets import Precision, Serving
 
 __all__ = [
     "BenchConfig",
@@ -219,6 +219,8 @@ class ExportConfig(_Section):
 
     Attributes:
         target: a file of ``export/targets``, without its ending.
+        pin_precision: of the pin encoder, tried in order; None takes the target's list. ``bf16``
+            needs OpenVINO and a CPU with products in bfloat16.
         parity_texts: real texts on which graph and torch are compared.
         ranking_queries: judged queries, at most, on which their rankings are.
         allow: names of gates that may fail; they are marked as overruled.
@@ -228,6 +230,7 @@ class ExportConfig(_Section):
     """
 
     target: str = "cpu-int8-static"
+    pin_precision: Annotated[tuple[Precision, ...], Field(min_length=1)] | None = None
     parity_texts: Positive = 200
     ranking_queries: Positive = 300
     allow: tuple[str, ...] = ()
@@ -257,7 +260,8 @@ class PinsConfig(_Section):
     """The offline embedding of the catalogue.
 
     Attributes:
-        batch_tokens: token budget of a batch, padding included.
+        batch_tokens: token budget of a batch, padding included; None takes 2,048 for a pin
+            encoder in bf16 and with ``torch``, 512 for the others.
         chunk: pins that are embedded and committed together; a killed run loses at most one chunk.
         runtime: ``onnx`` runs the exported graph, whose gates were measured, on the CPU; ``torch``
             the student's own encoder, in bfloat16 where that is at hand, on a GPU if there is one.
@@ -269,7 +273,7 @@ class PinsConfig(_Section):
         store: folder or address of the pin store; without it ``pin_store`` in the work folder.
     """
 
-    batch_tokens: Positive = 512
+    batch_tokens: Positive | None = None
     runtime: Literal["onnx", "torch"] = "onnx"
     chunk: Positive = 8_192
     threads: Annotated[int, Field(ge=0)] = 0

@@ -31,7 +31,7 @@ _CHECKS = {
     "query_encoder": "contract opset ir_version file_size target_loads runs max_abs min_cosine "
     "half_min_cosine norm_max_abs batch_sensitivity batch_flips repeat_max_abs threads_sensitivity "
     "tokenizer precision",
-    "pin_encoder": "contract opset ir_version file_size target_loads max_abs min_cosine "
+    "pin_encoder": "contract opset ir_version file_size target_loads runs max_abs min_cosine "
     "norm_max_abs batch_sensitivity batch_flips repeat_max_abs threads_sensitivity precision",
     "scorer": "contract opset ir_version file_size target_loads runs max_abs invalid_rows",
     "ranking": _RANKING,

@@ -48,9 +48,10 @@ class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-Precision = Literal["fp32", "fp16", "int8-dynamic", "int8-static", "int8-mixed"]
+Precision = Literal["fp32", "fp16", "bf16", "int8-dynamic", "int8-static", "int8-mixed"]
 """How a graph's weights are stored and its products computed.
 
+``bf16`` is stored in fp32 and multiplied in bfloat16, by OpenVINO: the pin encoder alone has it.
 ``int8-dynamic`` takes the range of activations from each batch as it comes; ``int8-static`` fixes
 it beforehand, on real texts; ``int8-mixed`` is static with the most sensitive products in fp32.
 """
@@ -215,6 +216,10 @@ class Target(_Model):
                 "repository.serving, or tune again."
             )
         return changed
+
+    def with_pins_in(self, precisions: tuple[Precision, ...]) -> "Target":
+        """Return this target with another list of precisions for the pin encoder, not empty."""
+        return self.model_copy(update={"precision": {**self.precision, "pin_encoder": precisions}})
 
     def device_of(self, model: str) -> Device:
         """Return what a served model runs on."""

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,11 @@ from typer.testing import CliRunner
 
 from pintower.cli import app
 from pintower.config import ExportConfig
-from pintower.errors import DatasetError, GateFailed, InputError
+from pintower.errors import DatasetError, GateFailed, InputError, SetupError
 from pintower.export import run as export
 from pintower.pins import similar
 from pintower.snapshot import Snapshot, shard_of
+from tests.bf16 import declare_bf16, needs_bf16
 
 
 @pytest.fixture(scope="session")
@@ -113,6 +115,40 @@ def test_torch_embeds_beside_the_graph_nearly_the_same(workdir: Path) -> None:
     assert torch["embedded"] == 40
     assert torch["store"] != graph["store"]
     assert json.loads(pintower("pins", "similar", "pin-001", "--workdir", workdir, "--json"))
+
+
+@needs_bf16
+def test_bf16_embeds_beside_fp32_nearly_the_same(workdir: Path) -> None:
+    plain = embed(workdir)
+    pintower("pins", "export", workdir / "fp32", "--workdir", workdir, "--format", "numpy")
+    declare_bf16(workdir / "export")
+    half = embed(workdir)
+    assert half["embedded"] == 40
+    assert half["store"] != plain["store"]
+    assert embed(workdir)["embedded"] == 0
+    pintower("pins", "export", workdir / "bf16", "--workdir", workdir, "--format", "numpy")
+    left, right = (np.load(workdir / name / "embeddings.npy") for name in ("fp32", "bf16"))
+    assert 0.999 < (left * right).sum(axis=1).min()
+    assert not np.array_equal(left, right)
+    assert json.loads(pintower("pins", "similar", "pin-001", "--workdir", workdir, "--json"))
+
+
+def test_embed_writes_nothing_where_bf16_does_not_run(
+    workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declare_bf16(workdir / "export")
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    before = sorted(workdir.rglob("*"))
+    with pytest.raises(SetupError, match=r"pip install 'pintower\[openvino\]'") as raised:
+        embed(workdir)
+    assert raised.value.exit_code == 2
+    assert sorted(workdir.rglob("*")) == before
+
+
+def test_other_batches_embed_nothing_again(workdir: Path) -> None:
+    assert embed(workdir, "--set", "pins.batch_tokens=512")["embedded"] == 40
+    assert embed(workdir, "--set", "pins.batch_tokens=100")["embedded"] == 0
+    assert embed(workdir)["embedded"] == 0
 
 
 def test_similar_finds_a_pins_neighbours_and_a_texts(workdir: Path) -> None:

@@ -42,6 +42,9 @@ def test_contracts_newer_than_the_target_are_refused() -> None:
     ("target", "graph", "precision", "reason"),
     [
         ("cpu-fp32", "query_encoder", ("fp32", "fp16"), "query_encoder in fp16 on cpu: ONNX Run"),
+        ("cpu-fp32", "query_encoder", ("bf16", "fp32"), "query_encoder in bf16 on cpu: OpenVINO"),
+        ("cpu-fp32", "scorer", ("bf16",), "scorer in bf16 on cpu: OpenVINO multiplies in bf16"),
+        ("gpu-fp32", "query_encoder", ("bf16",), "query_encoder in bf16 on gpu: OpenVINO"),
         ("gpu-fp16", "pin_encoder", ("fp16",), "pin_encoder in fp16 on cpu: ONNX Runtime's CPU"),
         ("gpu-fp32", "query_encoder", ("int8-static",), "query_encoder in int8-static on gpu: mo"),
         ("gpu-tensorrt-fp16", "query_encoder", ("int8-dynamic",), "int8-dynamic on gpu: most of"),
@@ -54,6 +57,11 @@ def test_a_precision_without_kernels_is_refused(
     lines = stopped(changed(target, precision=precisions))
     assert lines.keys() == {"preflight.precision"}
     assert reason in lines["preflight.precision"]
+
+
+@pytest.mark.parametrize("name", ["cpu-fp32", "gpu-fp16"])
+def test_the_pin_encoder_may_be_in_bf16_whatever_the_target(name: str) -> None:
+    assert stopped(load_target(name).with_pins_in(("bf16", "fp32"))) == {}
 
 
 @pytest.mark.parametrize(("version", "refused"), [("1.8.2", False), ("99.0", True)])

@@ -1,5 +1,6 @@
 """Embedding on Ray: two nodes on this machine, one of them killed in the middle."""
 
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import pytest
 
 from pintower.config import PinsConfig
 from pintower.data.catalogue import open_catalogue
-from pintower.errors import SetupError
+from pintower.errors import RepositoryError, SetupError
 from pintower.pins.cluster import embed_on_cluster
 from pintower.pins.embedder import PinEmbedder
 from pintower.pins.store import PinStore
@@ -78,6 +79,22 @@ def test_a_node_killed_in_the_middle_changes_nothing(
     assert killed.is_set()
     assert len(update.difference.new) == len(many)
     assert rows(together, embedder).equals(rows(alone, embedder))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_what_a_node_cannot_run_is_told_as_it_would_be_here(
+    stage_inputs: dict[str, Path], tmp_path: Path, cluster: object
+) -> None:
+    student = stage_inputs["student"]
+    export = shutil.copytree(stage_inputs["export"], tmp_path / "export")
+    with (export / "pin_encoder.onnx").open("ab") as file:
+        file.write(b"\x00")
+    pins = pl.read_parquet(stage_inputs["data"] / "pins.parquet")
+    address = cluster.address  # type: ignore[attr-defined]
+    with pytest.raises(RepositoryError, match="not the file that passed the gates") as raised:
+        list(embed_on_cluster([pins], CONFIG, student, export, address))
+    assert "Traceback" not in str(raised.value)
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -14,7 +14,9 @@ from pintower.errors import DatasetError, RepositoryError, StudentError
 from pintower.models.onnx_session import GraphEncoder
 from pintower.models.student import load_student, space_id
 from pintower.pins import run
+from pintower.pins.embedder import PinEmbedder
 from pintower.snapshot import Snapshot, hash_ids
+from tests.bf16 import declare_bf16, needs_bf16
 
 CONFIG = PinsConfig(batch_tokens=100, chunk=10, threads=1)
 
@@ -90,6 +92,27 @@ def test_a_second_run_embeds_nothing_and_gives_the_same_snapshot(
     second = embed(stage_inputs, tmp_path)
     assert (first["embedded"], second["embedded"]) == (42, 0)
     assert first["snapshot"] == second["snapshot"]
+
+
+@pytest.mark.parametrize(
+    ("precision", "runtime", "tokens"),
+    [
+        ("fp32", "onnx", 512),
+        ("fp32", "torch", 2_048),
+        pytest.param("bf16", "onnx", 2_048, marks=needs_bf16),
+    ],
+)
+def test_batches_are_as_large_as_suits_what_embeds(
+    stage_inputs: dict[str, Path], tmp_path: Path, precision: str, runtime: str, tokens: int
+) -> None:
+    export = shutil.copytree(stage_inputs["export"], tmp_path / "export")
+    if precision == "bf16":
+        declare_bf16(export)
+    config = PinsConfig.model_validate({"runtime": runtime, "threads": 1})
+    for given, wanted in ((None, tokens), (100, 100)):
+        changed = config.model_copy(update={"batch_tokens": given})
+        embedder = PinEmbedder.load(changed, stage_inputs["student"], export)
+        assert embedder.batch_tokens == wanted
 
 
 def test_the_snapshot_of_a_changed_catalogue_is_that_of_a_fresh_store(

@@ -125,7 +125,7 @@ class GraphBuilder:
         with tempfile.TemporaryDirectory(dir=self.folder, prefix=".build-") as temporary:
             traced = Path(temporary) / "traced.onnx"
             trace(self._module(name), contract, traced)
-            if precision == "fp32":
+            if precision in ("fp32", "bf16"):
                 traced.replace(path)
             elif precision == "fp16":
                 write_half(self._half_source(traced, contract), path, contract)

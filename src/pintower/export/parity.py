@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from pintower.contracts import BuiltGraph
+from pintower.errors import RepositoryError, SetupError
 from pintower.export.embedded import Embedded
 from pintower.export.encoder_gates import encoder_gates
 from pintower.export.half.gates import half_gate
@@ -15,7 +16,7 @@ from pintower.export.reference import Reference
 from pintower.export.scorer_gates import scorer_gates
 from pintower.export.structure_gates import structure_gates
 from pintower.export.target_runtime import TargetRuntime, loads_gate, measured_in
-from pintower.gates import Gate, failed
+from pintower.gates import Gate, failed, gate
 from pintower.models.onnx_session import GraphEncoder, GraphScorer, OnnxGraph, open_graph
 from pintower.models.pin_inputs import feature_matrix, pin_texts
 from pintower.targets import Limits, Target
@@ -82,15 +83,22 @@ class Measurement:
     def pin_encoder(self, built: BuiltGraph) -> list[Gate]:
         """Measure structure, parity, invariance and, but for fp32, the ranking.
 
-        Pins are always embedded in batches, in this library's ONNX Runtime.
+        Pins are always embedded in batches, by what runs the graph here.
         """
         gates = self.structure(built)
         if failed(gates):
             return gates
         reference, path = self.reference, self.folder / built.file
+        runs = partial(gate, f"{built.name}.runs", allowed=0, unit="failures")
+        try:
+            graph = open_graph(path, built)
+        except (RepositoryError, SetupError) as error:
+            return [*gates, runs(1, detail={"error": str(error)})]
+        if built.precision == "bf16":
+            gates.append(runs(0))
         embedded = Embedded(
             built,
-            GraphEncoder(open_graph(path, built), reference.pin_tokenizer),
+            GraphEncoder(graph, reference.pin_tokenizer),
             reference.pin_texts,
             reference.pin_vectors,
             reference.pin_embeddings,

@@ -38,7 +38,7 @@ _TOLD = ("query_encoder.min_cosine", "ranking.ndcg_loss_rel", "pin_encoder.max_a
 
 _ENCODERS = ("pin_encoder", "query_encoder")
 
-_PACKAGES = ("onnxruntime", "onnx", "optimum-onnx", "torch", "transformers")
+_PACKAGES = ("onnxruntime", "openvino", "onnx", "optimum-onnx", "torch", "transformers")
 
 
 def run(config: ExportConfig, inputs: Mapping[str, Path], folder: Path) -> dict[str, Any]:
@@ -59,6 +59,8 @@ def run(config: ExportConfig, inputs: Mapping[str, Path], folder: Path) -> dict[
         GateFailed: if a gate failed; ``gates.json`` is written all the same.
     """
     target = load_target(config.target)
+    if config.pin_precision is not None:
+        target = target.with_pins_in(config.pin_precision)
     require_gate_names(config.allow)
     student = load_student(inputs["student"])
     data = inputs["data"]

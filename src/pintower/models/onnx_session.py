@@ -1,13 +1,16 @@
-"""Running a built graph in ONNX Runtime, with the contract's names and nothing typed twice."""
+"""Running a built graph by what its precision asks for, with the contract's names.
+
+That is ONNX Runtime; of a graph in bf16 OpenVINO, which is imported for one alone.
+"""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import onnxruntime as ort
@@ -16,7 +19,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as errors
 from tokenizers import Encoding, Tokenizer
 
 from pintower.artifacts import hash_file
-from pintower.contracts import Contract, GraphContract
+from pintower.contracts import BuiltGraph, Contract, GraphContract
 from pintower.errors import RepositoryError
 from pintower.models.pin_inputs import length_batches
 from pintower.models.scores import Scores
@@ -29,7 +32,9 @@ __all__ = [
     "GraphScorer",
     "OnnxGraph",
     "Scores",
+    "Session",
     "open_built_graph",
+    "open_built_graphs",
     "open_graph",
 ]
 
@@ -49,22 +54,28 @@ _TOKENIZED = 1_024
 """Texts that a thread tokenizes at once."""
 
 
+class Session(Protocol):
+    """What runs a graph: ONNX Runtime here or in another environment, or OpenVINO."""
+
+    def run(
+        self, outputs: Sequence[str], feeds: Mapping[str, NDArray[Any]], /
+    ) -> list[NDArray[Any]]:
+        """Return the named outputs of the named inputs."""
+
+
 @dataclass(frozen=True)
 class OnnxGraph:
-    """A graph loaded in ONNX Runtime."""
+    """A graph of an ONNX file, loaded."""
 
     contract: GraphContract
-    session: ort.InferenceSession
+    session: Session
 
     def run(self, *inputs: NDArray[Any]) -> list[NDArray[Any]]:
         """Return the outputs in the contract's order, of inputs in the contract's order."""
         feeds = {
             tensor.name: array for tensor, array in zip(self.contract.inputs, inputs, strict=True)
         }
-        outputs: list[NDArray[Any]] = self.session.run(
-            [tensor.name for tensor in self.contract.outputs], feeds
-        )
-        return outputs
+        return self.session.run([tensor.name for tensor in self.contract.outputs], feeds)
 
 
 def open_graph(path: Path, contract: GraphContract, *, threads: int = 1) -> OnnxGraph:
@@ -72,31 +83,62 @@ def open_graph(path: Path, contract: GraphContract, *, threads: int = 1) -> Onnx
 
     Args:
         path: of the file.
-        contract: what it takes and gives.
-        threads: inside one operator; 0 takes every core.
+        contract: what it takes and gives; that of a built graph says its precision, too.
+        threads: inside one operator.
 
     Raises:
-        RepositoryError: if ONNX Runtime cannot load it.
+        RepositoryError: if it cannot be loaded.
+        SetupError: if it is in bf16, and this machine has no OpenVINO or no such products.
     """
+    (graph,) = _open(path, contract, 1, threads)
+    return graph
+
+
+def _open(path: Path, contract: GraphContract, count: int, threads: int) -> list[OnnxGraph]:
+    if isinstance(contract, BuiltGraph) and contract.precision == "bf16":
+        from pintower.models.openvino_session import open_sessions
+
+        sessions: Sequence[Session] = open_sessions(path, count, threads=threads)
+    else:
+        sessions = [_runtime_session(path, threads) for _ in range(count)]
+    return [OnnxGraph(contract, session) for session in sessions]
+
+
+def _runtime_session(path: Path, threads: int) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.use_deterministic_compute = True
     options.log_severity_level = 3
     try:
-        session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except RUN_ERRORS as error:
         raise RepositoryError(
             f"ONNX Runtime {ort.__version__} cannot load {path}: {error}"
         ) from error
-    return OnnxGraph(contract, session)
 
 
-def open_built_graph(folder: Path, contract: Contract, name: str, *, threads: int = 1) -> OnnxGraph:
+def open_built_graph(folder: Path, contract: Contract, name: str) -> OnnxGraph:
+    """Load one of an export folder's graphs, as :func:`open_built_graphs` does."""
+    (graph,) = open_built_graphs(folder, contract, name, 1)
+    return graph
+
+
+def open_built_graphs(folder: Path, contract: Contract, name: str, count: int) -> list[OnnxGraph]:
     """Load one of an export folder's graphs after checking that it is the file that was gated.
+
+    Args:
+        folder: of the export.
+        contract: of the export.
+        name: of the graph.
+        count: batches that are to run side by side, on a thread each.
+
+    Returns:
+        The graph, once for each of them.
 
     Raises:
         RepositoryError: if the file is absent or another than its contract says.
+        SetupError: as :func:`open_graph` does.
     """
     built = contract.graphs[name]
     path = folder / built.file
@@ -107,7 +149,7 @@ def open_built_graph(folder: Path, contract: Contract, name: str, *, threads: in
             f"{path} is not the file that passed the gates: its SHA-256 is {actual}, the contract "
             f"says {built.sha256}. Export again."
         )
-    return open_graph(path, built, threads=threads)
+    return _open(path, built, count, threads=1)
 
 
 @dataclass(frozen=True)
@@ -118,9 +160,9 @@ class GraphEncoder:
         graph: with token ids and mask, or ids behind an entrance, and perhaps feature vectors as
             its inputs.
         tokenizer: cuts at the encoder's length.
-        more: the same graph in other sessions; batches then run side by side, a thread a session.
-            Small batches on a thread each are faster than one after the other on all threads, and
-            threads that share a session wait for its memory.
+        more: the same graph, loaded for other threads; batches then run side by side, a thread
+            each. Small batches on a thread each are faster than one after the other on all threads,
+            and threads that share a session of ONNX Runtime wait for its memory.
     """
 
     graph: OnnxGraph

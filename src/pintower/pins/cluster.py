@@ -16,7 +16,7 @@ import polars as pl
 import pyarrow as pa
 
 from pintower.config import PinsConfig
-from pintower.errors import SetupError
+from pintower.errors import PintowerError, SetupError
 from pintower.pins.embedder import PinEmbedder
 
 __all__ = ["embed_on_cluster"]
@@ -43,7 +43,8 @@ def embed_on_cluster(
         address: of the cluster, as ``ray.init`` takes it; ``local`` starts one here.
 
     Raises:
-        SetupError: if Ray is not installed or the cluster does not answer.
+        SetupError: if Ray is not installed or the cluster does not answer; if the pin encoder is in
+            bf16, and a node cannot run it.
     """
     try:
         import ray
@@ -65,7 +66,7 @@ def embed_on_cluster(
         yield from _in_order(
             chunks,
             lambda pins: embed.remote(encoder, settings, pins.to_arrow()),
-            ray.get,
+            _take,
             ahead=lambda: _AHEAD * max(1, int(ray.cluster_resources().get("CPU", 1))),
         )
     finally:
@@ -82,6 +83,18 @@ def _require_answer(address: str) -> None:
     host, _, port = address.rpartition("://")[2].rpartition(":")
     if host and port.isdigit():
         socket.create_connection((host, int(port)), timeout=_SECONDS).close()
+
+
+def _take(promise: Any) -> pa.Table:
+    """Wait for a chunk; what is wrong with a node or an export is told as it would be here."""
+    import ray
+
+    try:
+        return ray.get(promise)
+    except ray.exceptions.RayTaskError as error:
+        if isinstance(error.cause, PintowerError):
+            raise error.cause from None
+        raise
 
 
 def _in_order(

@@ -12,7 +12,7 @@ from pintower.config import PinsConfig
 from pintower.contracts import Contract
 from pintower.errors import StudentError
 from pintower.models.layout import StudentLayout, space_id
-from pintower.models.onnx_session import GraphEncoder, open_built_graph
+from pintower.models.onnx_session import GraphEncoder, open_built_graphs
 from pintower.models.pin_inputs import feature_matrix, pin_texts
 from pintower.models.pin_keys import PinKeys, fixed_lists
 from pintower.models.tokenization import load_tokenizer
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from pintower.models.embedding import TorchEncoder
 
 __all__ = ["PinEmbedder"]
+
+_BATCH_TOKENS = 512
+_LARGE_BATCH_TOKENS = 2_048
+"""Where batches are multiplied in large tiles, which small ones would not fill."""
 
 _TITLE_WORDS = 8
 
@@ -51,6 +55,7 @@ class PinEmbedder:
         Raises:
             StudentError: if the graphs were exported from another student.
             RepositoryError: if the export folder is not as its contract says.
+            SetupError: if the graph is in bf16, and this machine cannot run it.
         """
         layout = StudentLayout(student)
         layout.require()
@@ -65,6 +70,7 @@ class PinEmbedder:
         rendering = layout.load_rendering()
         tokenizer = load_tokenizer(layout.pin_encoder, rendering.pin_max_tokens)
         origin = Origin.of(contract)
+        large = config.runtime == "torch" or contract.graphs["pin_encoder"].precision == "bf16"
         encoder: GraphEncoder | TorchEncoder
         if config.runtime == "torch":
             from pintower.models import embedding  # torch takes seconds to import
@@ -72,16 +78,14 @@ class PinEmbedder:
             encoder = embedding.TorchEncoder.open(layout.pin_encoder, rendering.pin_max_tokens)
             origin = origin.made_by("torch", encoder.precision)
         else:
-            sessions = config.threads or len(os.sched_getaffinity(0))
-            graph, *more = (
-                open_built_graph(export, contract, "pin_encoder") for _ in range(sessions)
-            )
+            count = config.threads or len(os.sched_getaffinity(0))
+            graph, *more = open_built_graphs(export, contract, "pin_encoder", count)
             encoder = GraphEncoder(graph, tokenizer, tuple(more))
         return cls(
             origin=origin,
             encoder=encoder,
             keys=PinKeys(rendering, config.changes, layout.pin_columns()),
-            batch_tokens=config.batch_tokens,
+            batch_tokens=config.batch_tokens or (_LARGE_BATCH_TOKENS if large else _BATCH_TOKENS),
         )
 
     def rows(self, pins: pl.DataFrame) -> pa.Table:

@@ -1,0 +1,154 @@
+"""A pin encoder in bf16: OpenVINO in the place of ONNX Runtime, and a machine that lacks it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from pintower.contracts import BuiltGraph
+from pintower.errors import RepositoryError, SetupError
+from pintower.export.build import GraphBuilder
+from pintower.models import openvino_session
+from pintower.models.onnx_session import GraphEncoder, OnnxGraph, open_graph
+from pintower.models.openvino_session import open_sessions
+from pintower.models.pin_inputs import feature_matrix, pin_texts
+from pintower.models.student import Student, load_student
+from pintower.models.tokenization import load_tokenizer
+from pintower.serving.machine import cpu_flags
+from pintower.targets import load_target
+from tests.bf16 import INSTRUCTIONS, needs_bf16, needs_openvino
+
+
+@pytest.fixture(scope="module")
+def student(tiny_student: Path) -> Student:
+    return load_student(tiny_student)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("graphs")
+
+
+@pytest.fixture(scope="module")
+def built(student: Student, folder: Path) -> BuiltGraph:
+    """The pin encoder in bf16."""
+    builder = GraphBuilder(student, load_target("cpu-fp32"), folder, lambda name: [])
+    return builder.build("pin_encoder", "bf16")
+
+
+@pytest.fixture
+def any_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run the graph in fp32 where there are no products in bf16: what is tested is the same."""
+    if cpu_flags().isdisjoint(INSTRUCTIONS):
+        monkeypatch.setattr(openvino_session, "cpu_flags", lambda: frozenset(INSTRUCTIONS))
+        monkeypatch.setattr(openvino_session, "_PRECISION", "f32")
+
+
+def inputs(
+    student: Student, pins: pl.DataFrame
+) -> tuple[list[str], np.ndarray[tuple[int, ...], np.dtype[np.float32]] | None]:
+    return pin_texts(pins, student.rendering), feature_matrix(pins, student.columns)
+
+
+def encoder(student: Student, *graphs: OnnxGraph) -> GraphEncoder:
+    tokenizer = load_tokenizer(student.layout.pin_encoder, student.rendering.pin_max_tokens)
+    return GraphEncoder(graphs[0], tokenizer, graphs[1:])
+
+
+@needs_bf16
+def test_embeddings_are_torchs_to_what_bf16_holds(
+    student: Student, built: BuiltGraph, folder: Path, tiny_pins: pl.DataFrame
+) -> None:
+    graph = open_graph(folder / built.file, built)
+    given = encoder(student, graph).embed(*inputs(student, tiny_pins), batch_tokens=200)
+    wanted = student.embed_pins(tiny_pins)
+    assert given.dtype == np.float32
+    assert (given * wanted).sum(axis=1).min() > 0.999
+    assert 1e-5 < np.abs(given - wanted).max() < 0.02  # not fp32 by another name
+
+
+@needs_openvino
+@pytest.mark.usefixtures("any_cpu")
+def test_batches_side_by_side_are_as_one_after_the_other(
+    student: Student, built: BuiltGraph, folder: Path, tiny_pins: pl.DataFrame
+) -> None:
+    many = pl.concat([tiny_pins] * 10)
+    path = folder / built.file
+    one, *four = (
+        OnnxGraph(built, session)
+        for count in (1, 4)
+        for session in open_sessions(path, count, threads=1)
+    )
+    alone = encoder(student, one).embed(*inputs(student, many), batch_tokens=100)
+    together = encoder(student, *four).embed(*inputs(student, many), batch_tokens=100)
+    np.testing.assert_array_equal(together, alone)
+
+
+@needs_openvino
+@pytest.mark.usefixtures("any_cpu")
+def test_a_result_is_not_overwritten_by_the_next(
+    student: Student, built: BuiltGraph, folder: Path, tiny_pins: pl.DataFrame
+) -> None:
+    texts, vectors = inputs(student, tiny_pins)
+    graph = open_graph(folder / built.file, built)
+    run = encoder(student, graph)
+    (first,) = graph.run(*run.inputs(texts[:4], None if vectors is None else vectors[:4]))
+    kept = first.copy()
+    graph.run(*run.inputs(texts[4:8], None if vectors is None else vectors[4:8]))
+    np.testing.assert_array_equal(first, kept)
+
+
+@needs_openvino
+@pytest.mark.usefixtures("any_cpu")
+def test_a_file_that_is_no_graph_is_told_with_its_path(tmp_path: Path) -> None:
+    path = tmp_path / "pin_encoder.onnx"
+    path.write_bytes(b"nothing of the kind")
+    with pytest.raises(RepositoryError, match=r"OpenVINO .* cannot load .*pin_encoder\.onnx"):
+        open_sessions(path, 1, threads=1)
+
+
+@needs_openvino
+def test_importing_openvino_reports_to_nobody_and_forks_nothing(tmp_path: Path) -> None:
+    lines = (
+        "import os, sys",
+        "os.register_at_fork(before=lambda: print('forked', flush=True))",
+        "from pintower.models.openvino_session import _import_openvino",
+        "print(_import_openvino().__name__, 'openvino_telemetry' in sys.modules)",
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join(lines)],
+        env={"HOME": str(tmp_path), "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "openvino False\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_machine_without_openvino_is_told_what_to_install(
+    built: BuiltGraph, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with pytest.raises(SetupError, match=r"pip install 'pintower\[openvino\]'"):
+        open_graph(folder / built.file, built)
+
+
+@needs_openvino
+def test_a_cpu_that_would_imitate_bf16_is_refused(
+    built: BuiltGraph, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenVINO takes AVX-512 alone for enough, and is slower there than in fp32."""
+    monkeypatch.setattr(openvino_session, "cpu_flags", lambda: frozenset({"avx2", "avx512f"}))
+    with pytest.raises(SetupError, match="lacks avx512_bf16 and amx_bf16"):
+        open_graph(folder / built.file, built)
+
+
+def test_no_other_precision_needs_openvino(
+    built: BuiltGraph, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    open_graph(folder / built.file, built.model_copy(update={"precision": "fp32"}))
