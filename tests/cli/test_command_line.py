@@ -20,6 +20,7 @@ def pintower(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         (["run", "smoke", "--until", "pin"], "Unknown stage 'pin'"),
         (["run", "smoke", "--set", "data.path=nowhere"], "nowhere"),
         (["build", "nowhere", "--dataset", "d", "--out", "o"], "student folder nowhere"),
+        (["build", "s", "--dataset", "d", "--out", "o", "--pin-precision", "bf17"], "'bf17' is no"),
         (["query", "shoes"], "artifacts/demo/pins is missing"),
         (["serve", "nowhere"], "no release.json"),
         (["check", "nowhere"], "nowhere"),

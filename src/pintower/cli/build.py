@@ -1,11 +1,12 @@
 """``pintower build``: a student of one's own to a model repository, gates included."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
 from pintower.cli.output import stdout
+from pintower.cli.precisions import listed_precisions
 from pintower.cli.run import print_outcomes
 from pintower.config import DataConfig, ExportConfig, Recipe, RepositoryConfig
 from pintower.errors import InputError
@@ -14,7 +15,7 @@ from pintower.models.layout import StudentLayout
 from pintower.pipeline import run_stages
 from pintower.recipes import load_recipe
 from pintower.stages import BUILD, STAGES
-from pintower.targets import Serving, load_target
+from pintower.targets import Precision, Serving, load_target
 
 __all__ = ["build"]
 
@@ -26,6 +27,14 @@ def build(
     target: Annotated[
         str, typer.Option(help="Where it will run: a file of export/targets, without its ending.")
     ] = "cpu-int8-static",
+    pin_precision: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIST",
+            help="Of the pin encoder, instead of the target's: bf16, int8-static, fp32 and others, "
+            "with commas between them; the first that passes its gates is taken.",
+        ),
+    ] = None,
     allow: Annotated[
         list[str] | None,
         typer.Option(metavar="GATE", help="Let this gate fail; it is marked as overruled."),
@@ -41,6 +50,10 @@ def build(
 ) -> None:
     """Export, gate, embed the pins and build the Triton model repository."""
     load_target(target)
+    wanted: tuple[Precision, ...] | None = None
+    if pin_precision is not None:
+        known: tuple[Precision, ...] = get_args(Precision)
+        wanted = listed_precisions("--pin-precision", pin_precision, known, "a graph")
     require_gate_names(allow or ())
     StudentLayout(student).require()
     if out.resolve() == student.resolve():
@@ -50,7 +63,7 @@ def build(
     recipe = Recipe(
         name="build",
         data=DataConfig(path=dataset, judgments_required=False),
-        export=ExportConfig(target=target, allow=tuple(allow or ())),
+        export=ExportConfig(target=target, pin_precision=wanted, allow=tuple(allow or ())),
         repository=RepositoryConfig(
             allow=tuple(allow or ()), served_gates=served_gates, serving=tuned
         ),

@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from pintower.cli.output import print_json, stdout
+from pintower.cli.precisions import listed_precisions
 from pintower.config import PinsConfig
 from pintower.contracts import Contract
 from pintower.errors import InputError
@@ -243,21 +244,15 @@ def _size(count: float) -> str:
     return f"{count / _GIB:,.1f} GiB" if count >= _GIB else f"{1024 * count / _GIB:,.1f} MiB"
 
 
-def _precisions(given: str) -> "list[Precision]":
+def _precisions(given: str) -> "tuple[Precision, ...]":
     """Return the precisions of a list with commas.
 
     Raises:
-        InputError: if one of them is none.
+        InputError: if one of them is none of a snapshot's.
     """
     from pintower.snapshot import PRECISIONS
 
-    names = [name.strip() for name in given.split(",")]
-    if unknown := [name for name in names if name not in PRECISIONS]:
-        raise InputError(
-            f"--precision {given!r}: {unknown[0]!r} is no precision of a snapshot; allowed: "
-            f"{', '.join(PRECISIONS)}."
-        )
-    return [precision for name in names for precision in PRECISIONS if precision == name]
+    return listed_precisions("--precision", given, PRECISIONS, "a snapshot")
 
 
 def _open(workdir: Path, store: str | None) -> "PinStore":
