@@ -93,7 +93,7 @@ class BuiltGraph(GraphContract):
 
     Attributes:
         file: path inside the export folder.
-        precision: how its weights are stored.
+        precision: how its weights are stored and its products computed; says what runs it, too.
         sha256: of the file.
         artifact_id: hash over space id, precision and file.
     """
