@@ -89,6 +89,7 @@ def device_name(device: Mapping[str, Any]) -> str:
 def keep(result: Mapping[str, Any], figure: str, out: Path = RESULTS) -> None:
     """Write a result and its plot, ``<name>-<device>.json`` and ``.svg``; print its headline."""
     name = f"{result['name']}-{device_name(result['device'])}"
+    out.mkdir(parents=True, exist_ok=True)
     write_json(out / f"{name}.json", result)
     (out / f"{name}.svg").write_text(figure, "utf-8")
     json.dump(result["headline"], sys.stdout, indent=2)
