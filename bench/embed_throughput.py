@@ -78,10 +78,9 @@ METHOD = (
     "before. speed: texts a second, median; ratio: median of the rounds' to torch fp32. Texts are "
     "cut at the same number of tokens. nDCG@10: the movies judged for a query, ranked by the "
     "cosine of their embeddings and the query's in torch fp32; loss against torch fp32's movies "
-    "as a share of it, standard error paired by query. "
-    "OpenVINO int8 is calibrated on other movies' texts than pintower's int8, as many. "
-    "best_peer_ratio: each peer is held to the fastest of pintower's that loses no more than it, "
-    "by more than the standard error of their difference; the least of these ratios."
+    "as a share of it, standard error paired by query. OpenVINO int8 is calibrated on other "
+    "movies' texts than pintower's, as many. best_peer_ratio: each peer is held to the fastest of "
+    "pintower's that loses no more, within the standard error; the least of these ratios."
 )
 
 
