@@ -21,14 +21,13 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 from collect import RESULTS, keep, print_row
 from embed_headline import headline
+from judged import Judged, unit
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from peers.client import Worker
@@ -43,7 +42,6 @@ from pintower.data.reader import read_dataset
 from pintower.errors import PintowerError, SetupError
 from pintower.figures import COLOURS, INK, plot_style, to_svg
 from pintower.gates import read_gates
-from pintower.metrics.ranking import ndcg, per_query
 from pintower.models.pin_inputs import pin_texts
 from pintower.models.student import load_student
 from pintower.pins.embedder import PinEmbedder
@@ -82,29 +80,6 @@ METHOD = (
     "movies' texts than pintower's, as many. best_peer_ratio: each peer is held to the fastest of "
     "pintower's that loses no more, within the standard error; the least of these ratios."
 )
-
-
-@dataclass(frozen=True)
-class Judged:
-    """What the ranking is measured on.
-
-    Attributes:
-        query: INT64 [N], of each pair.
-        pin: INT64 [N], its row among the texts.
-        levels: INT64 [N].
-        queries: embeddings in torch fp32, FP32 [Q, D].
-    """
-
-    query: NDArray[np.int64]
-    pin: NDArray[np.int64]
-    levels: NDArray[np.int64]
-    queries: NDArray[np.float32]
-
-    def per_query(self, pins: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return the nDCG@10 of every query, FP64 [Q]."""
-        scores = np.einsum("nd,nd->n", self.queries[self.query], unit(pins)[self.pin])
-        return per_query(lambda levels, given: ndcg(levels, given, 10), self.query, self.levels,
-                         scores)  # fmt: skip
 
 
 Embed = Callable[[Path, Path], float]
@@ -220,18 +195,9 @@ def real_texts(folder: Path, movies: Path, products: Path) -> tuple[list[str], J
     dataset = read_dataset(movies)
     more = read_dataset(products).pins.head(max(0, TEXTS - len(dataset.pins)))
     texts = [*pin_texts(dataset.pins, student.rendering), *pin_texts(more, student.rendering)]
-    row_of = {pin_id: row for row, pin_id in enumerate(dataset.pins["pin_id"])}
-    judged = dataset.judgments.filter(pl.col("level").n_unique().over("query") > 1).sort("query")
-    names = judged["query"].unique(maintain_order=True)
-    number = {query: place for place, query in enumerate(names)}
-    queries = Judged(
-        query=np.array([number[query] for query in judged["query"]]),
-        pin=np.array([row_of[pin_id] for pin_id in judged["pin_id"]]),
-        levels=judged["level"].to_numpy().astype(np.int64),
-        queries=unit(student.embed_queries(names.to_list(), None)),
-    )
+    judged = Judged.of(student, dataset.pins, dataset.judgments)
     drawn = np.random.default_rng(3).choice(len(dataset.pins), CALIBRATION, replace=False)
-    return texts[:TEXTS], queries, [texts[row] for row in drawn]
+    return texts[:TEXTS], judged, [texts[row] for row in drawn]
 
 
 def asked(worker: Worker) -> Embed:
@@ -284,8 +250,7 @@ def summarized(
     reference = judged.per_query(vectors[REFERENCE])
     rows = []
     for name, taken in seconds.items():
-        found = judged.per_query(vectors[name])
-        lost = reference - found
+        loss, error = judged.loss(vectors[name], reference)
         cosines = np.einsum("nd,nd->n", unit(vectors[name]), unit(vectors[REFERENCE]))
         ratios = [theirs / mine for theirs, mine in zip(seconds[REFERENCE], taken, strict=True)]
         rows.append(
@@ -295,11 +260,9 @@ def summarized(
                 "ratio": round(float(np.median(ratios)), 3),
                 "ratios": [round(ratio, 3) for ratio in ratios],
                 "seconds": [round(value, 2) for value in taken],
-                "ndcg": round(float(found.mean()), 5),
-                "ndcg_loss_rel": round(float(lost.mean() / reference.mean()), 5),
-                "standard_error": round(
-                    float(lost.std() / np.sqrt(len(lost)) / reference.mean()), 5
-                ),
+                "ndcg": round(float(judged.per_query(vectors[name]).mean()), 5),
+                "ndcg_loss_rel": round(loss, 5),
+                "standard_error": round(error, 5),
                 "mean_cosine": round(float(cosines.mean()), 5),
                 "min_cosine": round(float(cosines.min()), 5),
             }
@@ -331,13 +294,6 @@ def tokens_of(embedder: PinEmbedder, texts: Sequence[str]) -> dict[str, float]:
     lengths = [len(encoding) for encoding in encodings]
     return {"mean": round(float(np.mean(lengths)), 1), "p50": float(np.median(lengths)),
             "max": float(max(lengths))}  # fmt: skip
-
-
-def unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return rows of length 1."""
-    length = np.linalg.norm(rows, axis=1, keepdims=True)
-    scaled: NDArray[np.float32] = rows / np.maximum(length, 1e-12)
-    return scaled
 
 
 def cores() -> int:

@@ -260,8 +260,8 @@ class PinsConfig(_Section):
     """The offline embedding of the catalogue.
 
     Attributes:
-        batch_tokens: token budget of a batch, padding included; None takes 2,048 for a pin
-            encoder in bf16 and with ``torch``, 512 for the others.
+        batch_tokens: token budget of a batch, padding included; None takes 512, for a
+            pin encoder in bf16 and with ``torch`` 2,048, on a GPU 65,536.
         chunk: pins that are embedded and committed together; a killed run loses at most one chunk.
         runtime: ``onnx`` runs the exported graph, whose gates were measured, on the CPU; ``torch``
             the student's own encoder, in bfloat16 where that is at hand, on a GPU if there is one.

@@ -18,12 +18,16 @@ from pintower.models.pin_inputs import length_batches
 from pintower.models.tokenization import TokenRows, load_tokenizer
 from pintower.progress import track
 
-__all__ = ["TorchEncoder", "embed_texts"]
+__all__ = ["TorchEncoder", "embed_texts", "usual_batch_tokens"]
 
-_BATCH_TOKENS = 4_096
-_BATCH_TOKENS_GPU = 65_536
+_BATCH_TOKENS = {"cpu": 2_048, "cuda": 65_536}
 _AHEAD = 4
 """Batches that a GPU may be behind the host."""
+
+
+def usual_batch_tokens(device: torch.device) -> int:
+    """Return the token budget of a batch that a device is fastest with, of those tried."""
+    return _BATCH_TOKENS[device.type]
 
 
 @torch.inference_mode()
@@ -50,7 +54,7 @@ def embed_texts(
     """
     tokens = TokenRows.of(tokenizer, texts)
     embeddings = np.zeros((len(texts), encoder.get_embedding_dimension()), dtype=np.float32)
-    batches = length_batches(tokens.lengths, batch_tokens or _batch_tokens(encoder.device))
+    batches = length_batches(tokens.lengths, batch_tokens or usual_batch_tokens(encoder.device))
     if shown:
         batches = track(batches, "embedding texts", total=len(texts), unit="texts", weights=len)
     ahead: deque[tuple[NDArray[np.int64], Tensor]] = deque()
@@ -121,7 +125,3 @@ class TorchEncoder:
             bf16=self.bf16,
             shown=False,
         )
-
-
-def _batch_tokens(device: torch.device) -> int:
-    return _BATCH_TOKENS_GPU if device.type == "cuda" else _BATCH_TOKENS

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["PinEmbedder"]
 
 _BATCH_TOKENS = 512
-_LARGE_BATCH_TOKENS = 2_048
-"""Where batches are multiplied in large tiles, which small ones would not fill."""
+_BF16_BATCH_TOKENS = 2_048
+"""Products in bfloat16 are made in larger tiles, which a small batch would not fill."""
 
 _TITLE_WORDS = 8
 
@@ -70,22 +70,24 @@ class PinEmbedder:
         rendering = layout.load_rendering()
         tokenizer = load_tokenizer(layout.pin_encoder, rendering.pin_max_tokens)
         origin = Origin.of(contract)
-        large = config.runtime == "torch" or contract.graphs["pin_encoder"].precision == "bf16"
         encoder: GraphEncoder | TorchEncoder
         if config.runtime == "torch":
             from pintower.models import embedding  # torch takes seconds to import
 
             encoder = embedding.TorchEncoder.open(layout.pin_encoder, rendering.pin_max_tokens)
             origin = origin.made_by("torch", encoder.precision)
+            usual = embedding.usual_batch_tokens(encoder.encoder.device)
         else:
             count = config.threads or len(os.sched_getaffinity(0))
             graph, *more = open_built_graphs(export, contract, "pin_encoder", count)
             encoder = GraphEncoder(graph, tokenizer, tuple(more))
+            bf16 = contract.graphs["pin_encoder"].precision == "bf16"
+            usual = _BF16_BATCH_TOKENS if bf16 else _BATCH_TOKENS
         return cls(
             origin=origin,
             encoder=encoder,
             keys=PinKeys(rendering, config.changes, layout.pin_columns()),
-            batch_tokens=config.batch_tokens or (_LARGE_BATCH_TOKENS if large else _BATCH_TOKENS),
+            batch_tokens=config.batch_tokens or usual,
         )
 
     def rows(self, pins: pl.DataFrame) -> pa.Table:
