@@ -72,6 +72,8 @@ app.add_typer(pins, name="pins")
 def main() -> NoReturn:
     """Run the command line and exit."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    # bm25s imports JAX where it is installed, and that takes three quarters of a GPU's memory.
+    os.environ.setdefault("JAX_PLATFORMS", "cpu")
     signal.signal(signal.SIGTERM, _terminate)
     take_interrupts()
     listener = set_up_logging()
