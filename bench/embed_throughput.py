@@ -260,7 +260,7 @@ def summarized(
                 "ratio": round(float(np.median(ratios)), 3),
                 "ratios": [round(ratio, 3) for ratio in ratios],
                 "seconds": [round(value, 2) for value in taken],
-                "ndcg": round(float(judged.per_query(vectors[name]).mean()), 5),
+                "ndcg": round(float(reference.mean() * (1 - loss)), 5),
                 "ndcg_loss_rel": round(loss, 5),
                 "standard_error": round(error, 5),
                 "mean_cosine": round(float(cosines.mean()), 5),

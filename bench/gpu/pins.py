@@ -101,7 +101,6 @@ def _from_texts(
     emit: Emit,
 ) -> None:
     """Tell texts a second, tokenizer included, and the nDCG that is lost, in interleaved rounds."""
-    seconds: dict[str, list[float]] = {}
     found: dict[str, NDArray[np.float32]] = {}
     opened: dict[str, Encode] = {}
     for name, open_encoder in encoders.items():
@@ -109,16 +108,7 @@ def _from_texts(
             budget.require()
             opened[name] = open_encoder()
             found[name] = opened[name](texts)  # warms every shape up
-            seconds[name] = []
-    for _ in range(1 if settings.quick else ROUNDS):
-        for name in list(seconds):
-            try:
-                begin = time.perf_counter()
-                opened[name](texts)
-                seconds[name].append(time.perf_counter() - begin)
-            except Exception as error:
-                del seconds[name]
-                emit({"contender": name, "reason": f"{type(error).__name__}: {error}"})
+    seconds = _timed({name: partial(opened[name], texts) for name in found}, {}, settings, emit)
     wanted = judged.per_query(found[REFERENCE]) if REFERENCE in seconds else None
     for name, taken in seconds.items():
         row = {
@@ -136,6 +126,26 @@ def _from_texts(
             cosines = np.einsum("nd,nd->n", unit(found[name]), unit(found[REFERENCE]))
             row["min_cosine"] = round(float(cosines.min()), 6)
         emit(row)
+
+
+def _timed(
+    runs: Mapping[str, Callable[[], object]],
+    facts: Mapping[str, Any],
+    settings: Settings,
+    emit: Emit,
+) -> dict[str, list[float]]:
+    """Return everybody's seconds in interleaved rounds; who fails is told and left out."""
+    seconds: dict[str, list[float]] = {name: [] for name in runs}
+    for _ in range(1 if settings.quick else ROUNDS):
+        for name in list(seconds):
+            try:
+                begin = time.perf_counter()
+                runs[name]()
+                seconds[name].append(time.perf_counter() - begin)
+            except Exception as error:
+                del seconds[name]
+                emit({"contender": name, **facts, "reason": f"{type(error).__name__}: {error}"})
+    return seconds
 
 
 def _encoders(settings: Settings, folder: Path, max_tokens: int) -> dict[str, Callable[[], Encode]]:
@@ -171,7 +181,6 @@ def _rounds(
     budget: Budget,
     emit: Emit,
 ) -> None:
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
     cosines: dict[str, float] = {}
     reference: NDArray[np.float32] | None = None
     for name, embed in ways.items():
@@ -180,17 +189,11 @@ def _rounds(
             embeddings = embed(batches[: 4 if settings.quick else None])  # warms every shape up
             reference = embeddings if reference is None else reference
             cosines[name] = float((embeddings * reference).sum(axis=1).min())
-    for _ in range(1 if settings.quick else ROUNDS):
-        for name in list(cosines):
-            try:
-                begin = time.perf_counter()
-                ways[name](batches)
-                seconds[name].append(time.perf_counter() - begin)
-            except Exception as error:
-                del cosines[name]
-                emit({"contender": name, **facts, "reason": f"{type(error).__name__}: {error}"})
-    for name, cosine in cosines.items():
-        middle = float(np.median(seconds[name]))
+    seconds = _timed(
+        {name: partial(ways[name], batches) for name in cosines}, facts, settings, emit
+    )
+    for name, taken in seconds.items():
+        middle = float(np.median(taken))
         alone = facts["texts"] / middle
         both = facts["texts"] / (middle + facts["tokenizer_seconds"])
         emit(
@@ -201,7 +204,7 @@ def _rounds(
                 "seconds": round(middle, 3),
                 "texts_per_second": round(alone, 1),
                 "texts_per_second_with_tokenizer": round(both, 1),
-                "min_cosine": round(cosine, 6),
+                "min_cosine": round(cosines[name], 6),
             }
         )
 
