@@ -222,7 +222,9 @@ def embed(path: Path, work: Work) -> dict[str, Any]:
     if process.returncode:
         raise PintowerError(f"pintower embed ended with {process.returncode}.")
     seconds = round(time.monotonic() - started, 2)
-    return {**json.loads(output), "seconds": seconds, "peak_gib": round(peak[0] / GIB, 3)}
+    printed = json.loads(output)
+    del printed["store"]  # a temporary folder
+    return {**printed, "seconds": seconds, "peak_gib": round(peak[0] / GIB, 3)}
 
 
 @contextmanager

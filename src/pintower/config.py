@@ -270,6 +270,8 @@ class PinsConfig(_Section):
         precision: of the snapshot's embeddings; the first that moves no score by more than
             ``max_score_error`` is taken.
         max_score_error: in levels, against embeddings in fp32.
+        max_deleted: share of the store's pins that an update may delete; a catalogue that lacks
+            more is taken for an incomplete one.
         store: folder or address of the pin store; without it ``pin_store`` in the work folder.
     """
 
@@ -282,6 +284,7 @@ class PinsConfig(_Section):
         "fp32",
     )
     max_score_error: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.05
+    max_deleted: Annotated[float, Field(ge=0, le=1)] = 0.1
     store: str | None = None
 
 

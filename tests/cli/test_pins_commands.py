@@ -12,7 +12,14 @@ from typer.testing import CliRunner
 
 from pintower.cli import app
 from pintower.config import ExportConfig
-from pintower.errors import DatasetError, GateFailed, InputError, SetupError
+from pintower.errors import (
+    DatasetError,
+    GateFailed,
+    InputError,
+    RepositoryError,
+    SetupError,
+    StudentError,
+)
 from pintower.export import run as export
 from pintower.pins import similar
 from pintower.snapshot import Snapshot, shard_of
@@ -105,7 +112,10 @@ def test_a_catalogue_that_lacks_many_pins_is_taken_for_incomplete(workdir: Path)
     pl.read_parquet(path)[:30].write_parquet(path)
     with pytest.raises(DatasetError, match=r"lacks 10 pins that the store holds, 25%"):
         embed(workdir)
-    assert embed(workdir, "--dry-run")["deleted"] == 10
+    preview = embed(workdir, "--dry-run")
+    assert preview["deleted"] == 10
+    assert "lacks 10 pins" in str(preview["refused"])
+    assert "refused" not in embed(workdir, "--dry-run", "--set", "pins.max_deleted=0.3")
     assert embed(workdir, "--max-deleted", "0.3")["deleted"] == 10
 
 
@@ -211,6 +221,87 @@ def test_shards_hold_every_pin_once(workdir: Path) -> None:
         snapshot = Snapshot.open(folder)
         snapshot.verify()
         assert (shard_of(snapshot.ids, 3) == number).all()
+
+
+def test_shards_of_two_numbers_do_not_mix(workdir: Path) -> None:
+    embed(workdir)
+    ask = ("pins", "snapshot", workdir / "out", "--workdir", workdir, "--shards")
+    pintower(*ask, "2")
+    for other in ("3", "1"):
+        with pytest.raises(InputError, match=f"is one of 2, and {other}"):
+            pintower(*ask, other)
+    pintower(*ask, "2")
+
+
+def test_a_shard_without_a_pin_is_refused_and_leaves_nothing_half_built(workdir: Path) -> None:
+    embed(workdir)
+    out = workdir / "out"
+    with pytest.raises(InputError, match="holds no pin for shard"):
+        pintower("pins", "snapshot", out, "--workdir", workdir, "--shards", "1000")
+    assert not list(out.rglob(".partial"))
+
+
+def test_a_damaged_snapshot_is_replaced_when_it_is_built_again(workdir: Path) -> None:
+    embed(workdir)
+    ask = ("pins", "snapshot", workdir / "out", "--workdir", workdir, "--json")
+    name = json.loads(pintower(*ask))["snapshots"][0]["id"]
+    folder = workdir / "out" / "snapshots" / name
+    path = folder / "embeddings.npy"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="build it again"):
+        Snapshot.open(folder).verify()
+    assert json.loads(pintower(*ask))["snapshots"][0]["id"] == name
+    Snapshot.open(folder).verify()
+    assert [item.name for item in (workdir / "out" / "snapshots").iterdir() if item.is_dir()] == [
+        name
+    ]
+
+
+def test_a_student_of_other_match_statistics_is_refused(workdir: Path) -> None:
+    embed(workdir)
+    other = shutil.copytree(workdir / "student", workdir / "other")
+    path = other / "match_stats" / "stats.json"
+    path.write_text(path.read_text().replace("{", "{ ", 1))
+    for ask in (("snapshot", workdir / "out"), ("similar", "no such id")):
+        with pytest.raises(StudentError, match="other match statistics"):
+            pintower("pins", *ask, "--workdir", workdir, "--student", other)
+    assert not (workdir / "out").exists()
+
+
+def test_a_work_folder_without_a_student_asks_for_one(workdir: Path) -> None:
+    embed(workdir)
+    (workdir / "student").rename(workdir.parent / "elsewhere")
+    with pytest.raises(InputError, match="--student"):
+        embed(workdir)
+    with pytest.raises(InputError, match="--student"):
+        pintower("pins", "similar", "no such id", "--workdir", workdir)
+    with pytest.raises(InputError, match="no work folder"):
+        embed(workdir, "--workdir", workdir / "nowhere")
+    assert embed(workdir, "--student", workdir.parent / "elsewhere")["embedded"] == 0
+
+
+def test_a_damaged_store_is_told_by_its_name(workdir: Path) -> None:
+    embed(workdir)
+    data = next((workdir / "pin_store").rglob("*.lance/data/*.lance"))
+    data.write_bytes(data.read_bytes()[:100])
+    for ask in (("export", workdir / "out.parquet"), ("snapshot", workdir / "out")):
+        with pytest.raises(RepositoryError, match=r"pin store .* is damaged"):
+            pintower("pins", *ask, "--workdir", workdir)
+    with pytest.raises(RepositoryError, match=r"pin store .* is damaged"):
+        embed(workdir)
+    assert not (workdir / "out.parquet").exists()
+
+
+def test_what_cannot_be_written_is_told(workdir: Path) -> None:
+    embed(workdir)
+    file = workdir / "file"
+    file.write_text("")
+    with pytest.raises(InputError, match="cannot be made"):
+        pintower("pins", "export", file / "x.parquet", "--workdir", workdir)
+    with pytest.raises(SetupError, match="cannot be made"):
+        pintower("pins", "snapshot", file, "--workdir", workdir)
 
 
 def test_a_precision_that_moves_scores_too_far_gives_way_or_stops(workdir: Path) -> None:

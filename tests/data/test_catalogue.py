@@ -103,6 +103,7 @@ def test_vectors_that_some_batches_lack_are_null(tmp_path: Path) -> None:
     [
         (lambda frame: frame.drop("title", "board_titles"), "no text column"),
         (lambda frame: frame.drop("pin_id"), "lacks the column 'pin_id'"),
+        (lambda frame: frame.rename({"pin_id": "ID"}), "found: .*ID"),
         (lambda frame: frame.with_columns(pin_id=pl.lit("")), "have no pin_id"),
         (lambda frame: frame.with_columns(title=pl.lit(1.5)), "title.*type Float64"),
     ],
@@ -134,8 +135,24 @@ def test_two_catalogues_in_a_folder_are_refused(tmp_path: Path) -> None:
         open_catalogue(str(tmp_path))
 
 
-def test_a_broken_file_is_told_by_its_name(tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [b"PAR1 no parquet", b""])
+def test_a_broken_file_is_told_by_its_name(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a.parquet"
-    path.write_bytes(b"PAR1 no parquet")
+    path.write_bytes(content)
+    catalogue = open_catalogue(str(path))
     with pytest.raises(DatasetError, match=r"a\.parquet cannot be read"):
+        list(catalogue.batches())
+    with pytest.raises(DatasetError, match=r"a\.parquet cannot be read"):
+        catalogue.large()
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [('{"id": "a", "title": "x"}', "lacks the column 'pin_id'; found: title"),
+     ('{"pin_id": "a", "price": 3}', "no text column")],
+)  # fmt: skip
+def test_lines_that_cannot_be_pins_are_refused(tmp_path: Path, line: str, message: str) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(line)
+    with pytest.raises(DatasetError, match=message):
         list(open_catalogue(str(path)).batches())

@@ -141,6 +141,22 @@ def test_the_snapshot_of_a_changed_catalogue_is_that_of_a_fresh_store(
         np.testing.assert_array_equal(getattr(ours.index, name), getattr(theirs.index, name))
 
 
+def test_a_dataset_that_lacks_many_pins_of_the_store_deletes_none(
+    stage_inputs: dict[str, Path], tmp_path: Path
+) -> None:
+    before = embed(stage_inputs, tmp_path)
+    data = tmp_path / "data"
+    shutil.copytree(stage_inputs["data"], data)
+    pins = pl.read_parquet(data / "pins.parquet")
+    pins[:21].write_parquet(data / "pins.parquet")
+    inputs = {**stage_inputs, "data": data}
+    with pytest.raises(DatasetError, match=r"lacks 21 pins .* 50%.*--max-deleted"):
+        embed(inputs, tmp_path)
+    assert embed(stage_inputs, tmp_path)["embedded"] == 0
+    allowed = CONFIG.model_copy(update={"max_deleted": 0.5})
+    assert run(allowed, inputs, tmp_path / "pins")["pins"] == before["pins"] - 21
+
+
 def test_pins_without_a_title_show_the_first_words_of_their_text(embedded: Path) -> None:
     titles = dict(pl.read_parquet(embedded / "titles.parquet").iter_rows())
     assert titles["pin-003"] == "garden bench number 3"

@@ -8,7 +8,7 @@ import typer
 from pintower.cli.output import stdout
 from pintower.cli.precisions import listed_precisions
 from pintower.cli.run import print_outcomes
-from pintower.config import DataConfig, ExportConfig, Recipe, RepositoryConfig
+from pintower.config import DataConfig, ExportConfig, PinsConfig, Recipe, RepositoryConfig
 from pintower.errors import InputError
 from pintower.gates import read_gates, require_gate_names
 from pintower.models.layout import StudentLayout
@@ -43,6 +43,10 @@ def build(
         Path | None,
         typer.Option(help="A recipe from `pintower tune`; its serving settings are taken."),
     ] = None,
+    max_deleted: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Share of the store's pins that may be deleted at once."),
+    ] = PinsConfig().max_deleted,
     served_gates: Annotated[
         bool, typer.Option(help="Serve the repository on this machine and measure it.")
     ] = True,
@@ -63,6 +67,7 @@ def build(
     recipe = Recipe(
         name="build",
         data=DataConfig(path=dataset, judgments_required=False),
+        pins=PinsConfig(max_deleted=max_deleted),
         export=ExportConfig(target=target, pin_precision=wanted, allow=tuple(allow or ())),
         repository=RepositoryConfig(
             allow=tuple(allow or ()), served_gates=served_gates, serving=tuned

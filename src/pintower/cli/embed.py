@@ -10,6 +10,7 @@ import typer
 from rich.table import Table
 
 from pintower.cli.output import print_json, stdout
+from pintower.cli.students import student_folder
 from pintower.config import PinsConfig
 from pintower.recipes import default_recipe, find_recipe, load_recipe
 
@@ -54,9 +55,15 @@ def embed(
         float | None, typer.Option(min=0, help="Of this machine; a dry run tells the cost.")
     ] = None,
     max_deleted: Annotated[
-        float,
-        typer.Option(min=0, max=1, help="Share of the store's pins that may be deleted at once."),
-    ] = 0.1,
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Share of the store's pins that may be deleted at once; pins.max_deleted of the "
+            "recipe without it.",
+            show_default=f"{PinsConfig().max_deleted}",
+        ),
+    ] = None,
     cluster: Annotated[
         str | None,
         typer.Option(
@@ -75,10 +82,11 @@ def embed(
     from pintower.pins.preview import measure_ignored, preview_update
     from pintower.pins.stage import STORE
     from pintower.pins.store import PinStore
-    from pintower.pins.update import update_store
+    from pintower.pins.update import refusal, update_store
 
     config = _read_config(recipe, settings or [])
-    source = student or workdir / "student"
+    allowed = config.max_deleted if max_deleted is None else max_deleted
+    source = student_folder(workdir, student)
     embedder = PinEmbedder.load(config, source, workdir / "export")
     opened = open_catalogue(catalogue, [str(column["name"]) for column in embedder.keys.columns])
     root = store or config.store or str(workdir / STORE)
@@ -87,6 +95,8 @@ def embed(
         preview = preview_update(opened, there, embedder)
         values = _counts(preview.difference)
         values["seconds"] = round(preview.seconds, 1)
+        if (refused := refusal(opened, preview.difference, allowed)) is not None:
+            values["refused"] = refused
         if hourly_price is not None:
             values["cost"] = round(preview.cost(hourly_price), 4)
         if there is not None:
@@ -102,7 +112,7 @@ def embed(
             held,
             embedder,
             chunk=config.chunk,
-            max_deleted=max_deleted,
+            max_deleted=allowed,
             embed=None if cluster is None else partial(_on_cluster, sources, cluster),
         )
         values = {

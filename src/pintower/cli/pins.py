@@ -8,8 +8,10 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from pintower.artifacts import read_json
 from pintower.cli.output import print_json, stdout
 from pintower.cli.precisions import listed_precisions
+from pintower.cli.students import student_folder
 from pintower.config import PinsConfig
 from pintower.contracts import Contract
 from pintower.errors import InputError
@@ -65,7 +67,7 @@ def similar(
     point = embedding_of(opened, what)
     of_pin = point is not None
     if point is None:
-        point = _embed_text(what, workdir, student or workdir / "student")
+        point = _embed_text(what, workdir, student_folder(workdir, student))
     found = nearest(opened, point, top + of_pin, exact=exact)
     found = [item for item in found if item.pin_id != what or not of_pin][:top]
     if as_json:
@@ -140,20 +142,24 @@ def snapshot(
 ) -> None:
     """Build the snapshot that is served; with shards one a host, in folders of their own."""
     from pintower.models.layout import StudentLayout
+    from pintower.pins.embedder import require_exported
     from pintower.pins.precision import choose_precision
     from pintower.pins.scoring import ScoredSample, draw_rows
     from pintower.pins.snapshots import make_snapshot
 
     opened = _open(workdir, store)
-    source = student or workdir / "student"
-    statistics = StudentLayout(source).load_statistics()
+    source = student_folder(workdir, student)
+    layout = StudentLayout(source)
+    layout.require()
+    require_exported(workdir / "export", layout)
+    statistics = layout.load_statistics()
+    _refuse_other_shards(out, shards)
     sample = ScoredSample.of(draw_rows(opened), source, workdir / "export")
     chosen, gates = choose_precision(sample, _precisions(precision), max_score_error)
     raise_if_failed(gates, f"The snapshot of {opened.place}")
     made = []
     for shard in range(shards):
         folder = out / f"shard-{shard:03d}" if shards > 1 else out
-        folder.mkdir(parents=True, exist_ok=True)
         made.append(
             make_snapshot(folder, opened, statistics, precision=chosen, shard=shard, shards=shards)
         )
@@ -255,6 +261,23 @@ def _precisions(given: str) -> "tuple[Precision, ...]":
     return listed_precisions("--precision", given, PRECISIONS, "a snapshot")
 
 
+def _refuse_other_shards(out: Path, shards: int) -> None:
+    """Refuse to put shards beside those of another number.
+
+    Raises:
+        InputError: naming the folder that holds one.
+    """
+    from pintower.pins.snapshots import CURRENT
+
+    for path in (out / CURRENT, *sorted(out.glob(f"shard-*/{CURRENT}"))):
+        if path.is_file() and (found := read_json(path).get("shards")) != shards:
+            raise InputError(
+                f"{path.parent} holds a snapshot that is one of {found}, and {shards} "
+                f"{'is' if shards == 1 else 'are'} asked for: hosts would serve parts that do not "
+                f"belong together. Give another folder than {out}, or remove it."
+            )
+
+
 def _open(workdir: Path, store: str | None) -> "PinStore":
     """Return the store of a work folder, as the last finished update left it."""
     from pintower.pins.stage import STORE
@@ -278,6 +301,7 @@ def _embed_text(text: str, workdir: Path, student: Path) -> "NDArray[np.float32]
     from pintower.models.layout import StudentLayout
     from pintower.models.onnx_session import GraphEncoder, open_built_graph
     from pintower.models.tokenization import load_tokenizer
+    from pintower.pins.embedder import require_exported
     from pintower.text.rendering import render_query
 
     contract = Contract.load(workdir / "export" / "contract.json")
@@ -288,6 +312,7 @@ def _embed_text(text: str, workdir: Path, student: Path) -> "NDArray[np.float32]
         )
     layout = StudentLayout(student)
     layout.require()
+    require_exported(workdir / "export", layout)
     rendering = layout.load_rendering()
     tokenizer = load_tokenizer(layout.query_encoder, rendering.query_max_tokens)
     graph = open_built_graph(workdir / "export", contract, "query_encoder")

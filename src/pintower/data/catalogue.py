@@ -18,8 +18,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pyarrow import fs
 
+from pintower.data.checks import require
 from pintower.data.jsonl import iterate_jsonl
-from pintower.data.pins import typed_pins
+from pintower.data.pins import require_text, typed_pins
 from pintower.data.tables import PINS, SCHEMAS, TEXT_COLUMNS
 from pintower.errors import DatasetError
 
@@ -84,6 +85,8 @@ class Catalogue:
             raise DatasetError(
                 f"{self.place}: no pin has {absent[0]!r}, which the pin encoder was trained on."
             )
+        if first:
+            require_text(seen, self.place)
 
     def rows(self, numbers: NDArray[np.int64]) -> Iterator[pl.DataFrame]:
         """Yield the pins of some rows, which count from 0 through all files.
@@ -112,6 +115,7 @@ class Catalogue:
 
     def _typed(self, frame: pl.DataFrame, path: str, first: int) -> pl.DataFrame:
         name = f"{path}, after row {first:,}" if first else path
+        require(frame, ["pin_id"], name)
         if self.kind == "jsonl":  # a column may be in none of these lines and in the next
             texts = [pl.lit(None).alias(name) for name in TEXT_COLUMNS if name not in frame]
             known = frame.schema
@@ -139,17 +143,20 @@ class Catalogue:
             return
         if self.kind == "lance":
             dataset = lance.dataset(self.place)
-            names = [name for name in known if name in dataset.schema.names]
+            names = _wanted(known, dataset.schema.names, path)
             batches = dataset.to_batches(columns=names, batch_size=_BATCH)
         else:
             file = self._parquet(path)
-            names = [name for name in known if name in file.schema_arrow.names]
+            names = _wanted(known, file.schema_arrow.names, path)
             batches = file.iter_batches(_BATCH, columns=names)
         for batch in batches:
             yield cast("pl.DataFrame", pl.from_arrow(batch))
 
     def _parquet(self, path: str) -> pq.ParquetFile:
-        return pq.ParquetFile(path, filesystem=self.filesystem)
+        try:
+            return pq.ParquetFile(path, filesystem=self.filesystem)
+        except (pa.ArrowException, OSError) as error:
+            raise DatasetError(f"{path} cannot be read: {error}") from error
 
 
 def open_catalogue(place: str, vectors: Sequence[str] = ()) -> Catalogue:
@@ -182,6 +189,17 @@ def open_catalogue(place: str, vectors: Sequence[str] = ()) -> Catalogue:
     if kind == "lance":
         place = place if files == (path,) else files[0]
     return Catalogue(place, kind, files, filesystem, tuple(vectors))
+
+
+def _wanted(known: Sequence[str], found: Sequence[str], path: str) -> list[str]:
+    """Return the columns to read of a file that has some.
+
+    Raises:
+        DatasetError: if they cannot make a pin, naming all that the file has.
+    """
+    require(pl.DataFrame(schema=list(found)), ["pin_id"], path)
+    require_text(found, path)
+    return [name for name in known if name in found]
 
 
 def _no_vector(column: str) -> pl.Expr:

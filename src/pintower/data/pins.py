@@ -19,7 +19,7 @@ from pintower.data.tables import LIST_COLUMNS, PINS, SCHEMAS, TEXT_COLUMNS
 from pintower.data.vectors import clean_vectors, find_vectors
 from pintower.errors import DatasetError
 
-__all__ = ["clean_pins", "typed_pins"]
+__all__ = ["clean_pins", "require_text", "typed_pins"]
 
 _log = logging.getLogger(__name__)
 
@@ -57,16 +57,25 @@ def typed_pins(
         DatasetError: for a column of another type, or a row that cannot be a pin.
     """
     require(frame, ["pin_id"], path)
-    if not set(frame.columns).intersection(TEXT_COLUMNS):
-        raise DatasetError(
-            f"{path} has no text column; one of {', '.join(TEXT_COLUMNS)} is needed, "
-            f"found: {', '.join(frame.columns)}."
-        )
+    require_text(frame.columns, path)
     vectors = find_vectors(frame, path, feature_columns)
     frame = ignore_others(frame, {*SCHEMAS[PINS], *vectors}, path)
     fixed = pl.DataFrame([_column(frame, name, path) for name in SCHEMAS[PINS]])
     check_ids(fixed, path)
     return fixed.with_columns(clean_vectors(frame, vectors, path))
+
+
+def require_text(columns: Collection[str], path: Path | str) -> None:
+    """Refuse pins without any text column.
+
+    Raises:
+        DatasetError: naming the columns that were found.
+    """
+    if not set(columns).intersection(TEXT_COLUMNS):
+        raise DatasetError(
+            f"{path} has no text column; one of {', '.join(TEXT_COLUMNS)} is needed, "
+            f"found: {', '.join(columns)}."
+        )
 
 
 def _column(frame: pl.DataFrame, name: str, path: Path | str) -> pl.Series:

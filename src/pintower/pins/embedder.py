@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pyarrow as pa
 
+from pintower.artifacts import hash_files
 from pintower.config import PinsConfig
 from pintower.contracts import Contract
 from pintower.errors import StudentError
@@ -23,7 +24,7 @@ from pintower.text.rendering import PIN_SOURCES
 if TYPE_CHECKING:
     from pintower.models.embedding import TorchEncoder
 
-__all__ = ["PinEmbedder"]
+__all__ = ["PinEmbedder", "require_exported"]
 
 _BATCH_TOKENS = 512
 _BF16_BATCH_TOKENS = 2_048
@@ -59,7 +60,7 @@ class PinEmbedder:
         """
         layout = StudentLayout(student)
         layout.require()
-        _require_same_space(Contract.load(export / "contract.json"), layout)
+        require_exported(export, layout)
         return cls.open(config, student, export)
 
     @classmethod
@@ -134,11 +135,23 @@ class PinEmbedder:
         return found
 
 
-def _require_same_space(contract: Contract, layout: StudentLayout) -> None:
+def require_exported(export: Path, layout: StudentLayout) -> None:
+    """Refuse a student that some graphs were not exported from.
+
+    Raises:
+        StudentError: if it is of another space, or its match statistics are others.
+        RepositoryError: if the contract cannot be read.
+    """
+    contract = Contract.load(export / "contract.json")
     space = space_id(layout.root)
     if contract.space_id != space:
         raise StudentError(
             f"The exported graphs belong to space {contract.space_id[:16]}, the student "
             f"{layout.root} to space {space[:16]}: their embeddings cannot be compared. Export "
             "this student's graphs first."
+        )
+    if hash_files(export / layout.match_stats.name) != hash_files(layout.match_stats):
+        raise StudentError(
+            f"The graphs in {export} were exported with other match statistics than those of the "
+            f"student {layout.root}. Export this student's graphs first, or give theirs."
         )

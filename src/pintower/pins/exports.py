@@ -32,14 +32,17 @@ def export_store(store: PinStore, out: Path, kind: Format) -> int:
         kind: ``parquet`` or ``numpy``.
 
     Raises:
-        InputError: if there is something at ``out``.
+        InputError: if there is something at ``out``, or its folder cannot be made.
     """
     if out.exists():
-        raise InputError(f"{out} exists. Remove it, or give another --out.")
-    out.parent.mkdir(parents=True, exist_ok=True)
+        raise InputError(f"{out} exists. Remove it, or give another file or folder.")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"The folder {out.parent} cannot be made: {error.strerror}.") from None
     partial = out.with_name(f".{out.name}.partial")
     _remove(partial)
-    held = int(store.dataset.count_rows("NOT deleted"))
+    held = store.count(tombstones=False)
     batches = store.batches(_COLUMNS, filter="NOT deleted")
     tracked = track(batches, "exporting pins", total=held, unit="pins", weights=len)
     if kind == "parquet":

@@ -94,9 +94,9 @@ class ScoredSample:
 
 def draw_rows(store: PinStore) -> pa.Table:
     """Return some pins of a store, always the same of the same number of rows."""
-    held = store.dataset.count_rows()
+    held = store.count(tombstones=True)
     drawn = np.random.default_rng(13).choice(held, min(2 * _PINS, held), replace=False)
-    rows = store.dataset.take(np.sort(drawn), columns=[*SCORED_COLUMNS, "deleted"])
+    rows = store.take(np.sort(drawn), [*SCORED_COLUMNS, "deleted"])
     rows = rows.filter(pc.invert(rows["deleted"]))[:_PINS]
     finite = np.isfinite(embedding_matrix(rows)).all(axis=1)
     return rows.filter(pa.array(finite)).combine_chunks()

@@ -87,7 +87,7 @@ def build_index(store: PinStore) -> None:
             "the command that fills the store again; then build the index."
         )
     before = store.version
-    held = store.dataset.count_rows("NOT deleted")
+    held = store.count(tombstones=False)
     if held < _LEAST_PINS:
         raise InputError(
             f"{store.place} holds {held} pins; an index needs {_LEAST_PINS}, and so few are "
@@ -109,9 +109,9 @@ def build_index(store: PinStore) -> None:
 
 def measure_recall(store: PinStore, *, queries: int = 200, neighbours: int = 10) -> Recall:
     """Hold the index to exact search, with pins drawn from the store as queries."""
-    held = store.dataset.count_rows()
+    held = store.count(tombstones=True)
     drawn = np.random.default_rng(7).choice(held, min(queries, held), replace=False)
-    sample = store.dataset.take(np.sort(drawn), columns=["embedding", "deleted"])
+    sample = store.take(np.sort(drawn), ["embedding", "deleted"])
     points = [row["embedding"] for row in sample.to_pylist() if not row["deleted"]]
     found = 0
     for point in points:

@@ -4,6 +4,7 @@ The store is read once. Its pins go to a few hundred thousand a part, by the fir
 ids' hashes, and the parts are put in order one after another: memory does not grow with the store.
 """
 
+import logging
 import shutil
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -14,15 +15,18 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pintower.artifacts import MANIFEST, hash_files, hash_json, lock_folder, write_json
+from pintower.errors import InputError
 from pintower.pins.columns import SNAPSHOT_COLUMNS, embedding_matrix, forward_index
 from pintower.pins.store import PinStore
 from pintower.progress import track
-from pintower.snapshot import Precision, SnapshotSizes, SnapshotWriter, hash_ids
+from pintower.snapshot import Precision, Snapshot, SnapshotSizes, SnapshotWriter, hash_ids
 from pintower.snapshot.identifiers import id_width
 from pintower.text.forward_index import ForwardIndex
 from pintower.text.match_features import MatchStatistics
 
 __all__ = ["CURRENT", "MadeSnapshot", "make_snapshot"]
+
+logger = logging.getLogger(__name__)
 
 CURRENT = "current.json"
 """Names the snapshot to serve."""
@@ -67,25 +71,33 @@ def make_snapshot(
         shards: in how many parts they are served.
 
     Raises:
-        SetupError: if another process builds a snapshot in the folder.
+        InputError: if there is no pin for the shard.
+        SetupError: if the folder cannot be made, or another process builds a snapshot in it.
     """
     with lock_folder(folder / "snapshots", "give another folder"):
-        return _make(folder, store, statistics, precision, shard, shards)
+        partial = folder / "snapshots" / ".partial"
+        shutil.rmtree(partial, ignore_errors=True)
+        try:
+            return _make(folder, partial, store, statistics, precision, shard, shards)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
 
 
 def _make(
     folder: Path,
+    partial: Path,
     store: PinStore,
     statistics: MatchStatistics,
     precision: Precision,
     shard: int,
     shards: int,
 ) -> MadeSnapshot:
-    partial = folder / "snapshots" / ".partial"
-    shutil.rmtree(partial, ignore_errors=True)
     parts = partial / "parts"
     parts.mkdir(parents=True)
     sizes, paths = _split(store, parts, shard, shards)
+    if not sizes.pins:
+        of = f"shard {shard} of {shards}" if shards > 1 else "the snapshot"
+        raise InputError(f"The pin store {store.place} holds no pin for {of}. Take fewer shards.")
     info = {
         "space_id": store.origin.space_id,
         "artifact_id": store.origin.artifact_id,
@@ -105,18 +117,29 @@ def _make(
     name = hash_json({"artifact_id": store.origin.artifact_id, "files": files})[:16]
     write_json(made / MANIFEST, {"snapshot": name, "files": files})
     target = folder / "snapshots" / name
-    if not target.exists():  # of this content
+    if target.exists() and not _is_whole(target):
+        logger.warning("%s was damaged since it was built; it is replaced", target)
+        target.rename(partial / "damaged")
+    if not target.exists():
         made.rename(target)
-    shutil.rmtree(partial)
     write_json(folder / CURRENT, {"snapshot": name, **info, "pins": sizes.pins})
     return MadeSnapshot(name, sizes.pins, lost)
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether a snapshot's files are those that it was published with."""
+    try:
+        Snapshot.open(folder).verify()
+    except (ValueError, OSError, KeyError):
+        return False
+    return True
 
 
 def _split(
     store: PinStore, folder: Path, shard: int, shards: int
 ) -> tuple[SnapshotSizes, list[Path]]:
     """Write the pins of a shard to a file each part, in the order of the parts."""
-    held = store.dataset.count_rows("NOT deleted")
+    held = store.count(tombstones=False)
     bits = max(0, (held // shards // _PART).bit_length())
     paths = [folder / f"{number:06d}.arrow" for number in range(2**bits)]
     pins = longest = terms = titles = 0

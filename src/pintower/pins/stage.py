@@ -42,7 +42,8 @@ def run(config: PinsConfig, inputs: Mapping[str, Path], folder: Path) -> dict[st
 
     Raises:
         StudentError: if the graphs were exported from another student.
-        DatasetError: if there are no pins, two share an id, or a feature column is missing.
+        DatasetError: if there are no pins, two share an id, a feature column is missing, or too
+            many of the store's pins are.
         RepositoryError: if the export folder is not as its contract says, or the store holds
             embeddings of another encoder.
         GateFailed: if no precision of the list keeps scores close enough; the store is up to date.
@@ -52,7 +53,9 @@ def run(config: PinsConfig, inputs: Mapping[str, Path], folder: Path) -> dict[st
     catalogue = open_catalogue(str(inputs["data"] / f"{PINS}.parquet"), names)
     root = config.store or str(folder.parent / STORE)
     store = PinStore.open(root, embedder.origin, create=True)
-    update = update_store(catalogue, store, embedder, chunk=config.chunk)
+    update = update_store(
+        catalogue, store, embedder, chunk=config.chunk, max_deleted=config.max_deleted
+    )
     statistics = StudentLayout(inputs["student"]).load_statistics()
     sample = ScoredSample.of(draw_rows(store), inputs["student"], inputs["export"])
     precision, gates = choose_precision(sample, config.precision, config.max_score_error)

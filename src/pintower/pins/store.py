@@ -14,13 +14,16 @@ made from; ``terms`` UINT32 [T], ``counts`` UINT8 [T * 5] and ``title_terms`` of
 
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import lance
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from pintower.artifacts import hash_json
 from pintower.contracts import Contract
@@ -180,14 +183,43 @@ class PinStore:
         return int(self.dataset.version)
 
     def batches(self, columns: Sequence[str], **options: Any) -> Iterator[pa.RecordBatch]:
-        """Yield some columns of all rows, tombstones too unless a filter says otherwise."""
-        yield from self.dataset.to_batches(columns=list(columns), **options)
+        """Yield some columns of all rows, tombstones too unless a filter says otherwise.
+
+        Raises:
+            RepositoryError: if a file of the store cannot be read.
+        """
+        batches = self.dataset.to_batches(columns=list(columns), **options)
+        while True:
+            with self._reading():
+                batch = next(batches, None)
+            if batch is None:
+                return
+            yield batch
+
+    def count(self, *, tombstones: bool) -> int:
+        """Return the number of rows, with or without those of deleted pins.
+
+        Raises:
+            RepositoryError: if a file of the store cannot be read.
+        """
+        with self._reading():
+            return int(self.dataset.count_rows(None if tombstones else "NOT deleted"))
+
+    def take(self, rows: NDArray[np.int64], columns: Sequence[str]) -> pa.Table:
+        """Return some columns of some rows, tombstones too, which count from 0.
+
+        Raises:
+            RepositoryError: if a file of the store cannot be read.
+        """
+        with self._reading():
+            return self.dataset.take(rows, columns=list(columns))
 
     def rows_of(self, pin_ids: Sequence[str], columns: Sequence[str]) -> pa.Table:
         """Return some columns of some pins, sorted by id; those it does not hold are left out."""
         quoted = ", ".join("'" + pin_id.replace("'", "''") + "'" for pin_id in pin_ids)
         wanted = f"pin_id IN ({quoted}) AND NOT deleted"
-        return self.dataset.to_table(columns=list(columns), filter=wanted).sort_by("pin_id")
+        with self._reading():
+            return self.dataset.to_table(columns=list(columns), filter=wanted).sort_by("pin_id")
 
     def merge(self, rows: pa.Table) -> None:
         """Put rows in the place of those with their ids, one commit; columns not given stay.
@@ -236,6 +268,16 @@ class PinStore:
         self.dataset.cleanup_old_versions(
             older_than=timedelta(days=1), error_if_tagged_old_versions=False
         )
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except (pa.ArrowException, OSError) as error:
+            raise RepositoryError(
+                f"The pin store {self.place} is damaged: {error}. Put a copy in its place, or "
+                "remove it and fill it again with `pintower embed`."
+            ) from error
 
     def _require_origin(self) -> None:
         """Refuse embeddings of another space, artifact or width."""

@@ -20,7 +20,7 @@ from pintower.pins.embedder import PinEmbedder
 from pintower.pins.store import PinStore
 from pintower.progress import track
 
-__all__ = ["Update", "update_store"]
+__all__ = ["Update", "refusal", "update_store"]
 
 logger = logging.getLogger(__name__)
 
@@ -78,15 +78,11 @@ def update_store(
     found = find_difference(catalogue, store, embedder.keys, processes=processes)
     scanned = time.monotonic()
     logger.info(
-        "%d pins: %d new, %d changed, %d with other terms only, %d deleted",
+        "%d pins: %d new, %d changed, %d refreshed, %d deleted",
         found.pins, len(found.new), len(found.changed), len(found.refreshed), len(found.deleted),
     )  # fmt: skip
-    if found.deleted_share > max_deleted:
-        raise DatasetError(
-            f"{catalogue.place} lacks {len(found.deleted):,} pins that the store holds, "
-            f"{found.deleted_share:.0%} of it; up to {max_deleted:.0%} may be deleted at once. Is "
-            "it the whole catalogue? If so, allow more with --max-deleted."
-        )
+    if (refused := refusal(catalogue, found, max_deleted)) is not None:
+        raise DatasetError(refused)
     wanted = found.embedded
     chunks = _chunks(catalogue.rows(wanted), chunk)
     made = map(embedder.rows, chunks) if embed is None else embed(chunks)
@@ -100,6 +96,17 @@ def update_store(
     store.tidy()
     store.finish()
     return Update(found, scanned - started, embedded - scanned, store.version)
+
+
+def refusal(catalogue: Catalogue, found: Difference, max_deleted: float) -> str | None:
+    """Return why an update would not be made, or None if it would."""
+    if found.deleted_share <= max_deleted:
+        return None
+    return (
+        f"{catalogue.place} lacks {len(found.deleted):,} pins that the store holds, "
+        f"{found.deleted_share:.0%} of it; up to {max_deleted:.0%} may be deleted at once. Is it "
+        "the whole catalogue? If so, allow more with --max-deleted, or --set pins.max_deleted=…"
+    )
 
 
 def _chunks(frames: Iterator[pl.DataFrame], size: int) -> Iterator[pl.DataFrame]:

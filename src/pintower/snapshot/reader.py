@@ -78,7 +78,8 @@ class Snapshot:
             if found != wanted:
                 raise ValueError(
                     f"{self.folder / name} is not the file that was published: its SHA-256 is "
-                    f"{found}, the manifest says {wanted}. Copy the snapshot again."
+                    f"{found}, the manifest says {wanted}. Copy the "
+                    "snapshot again, or build it again with `pintower pins snapshot`."
                 )
 
     @property
