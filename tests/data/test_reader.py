@@ -201,7 +201,7 @@ def cut_parquet(folder: Path) -> None:
             ("'train'", "'test'"),
         ),
         (tsv("judgments.tsv", "query\tpin_id\tlevel\tsplit\nq\ta\t3\tdev\n"), ("'dev'", "train")),
-        (tsv("pins.jsonl", '{"pin_id": "a", "title": "x"}\n{"pin_id": \n'), ("line 2", "JSON")),
+        (tsv("pins.jsonl", '{"pin_id": "a"}\n{"pin_id": \n'), ("line 2", "JSON", "character 12")),
         (tsv("pins.jsonl", b'{"pin_id": "a"}\n\n{"pin_id": "\xe9"}\n'), ("line 3", "UTF-8")),
         (tsv("pins.jsonl", '["a"]\n'), ("line 1", "object")),
         (tsv("pins.jsonl", '{"pin_id": "a", "title": "\\ud800"}\n'), ("line 1", "surrogate")),

@@ -81,13 +81,17 @@ def _chunks(file: BinaryIO, path: Path | str, rows: int) -> Iterator[list[dict[s
 def _records(file: BinaryIO, path: Path | str) -> Iterator[dict[str, Any]]:
     for number, line in _lines(file, path):
         try:
-            record = json.loads(line.decode("utf-8"))
+            record = json.loads(line.decode("utf-8").rstrip("\r\n"))
         except UnicodeDecodeError as error:
             raise DatasetError(
                 f"{path}, line {number}: not UTF-8 (byte 0x{line[error.start]:02x}); "
                 f"save the file as UTF-8."
             ) from None
-        except (json.JSONDecodeError, RecursionError) as error:
+        except json.JSONDecodeError as error:
+            raise DatasetError(
+                f"{path}, line {number}: not valid JSON: {error.msg}, character {error.pos + 1}."
+            ) from None
+        except RecursionError as error:
             raise DatasetError(f"{path}, line {number}: not valid JSON: {error}.") from None
         if not isinstance(record, dict):
             raise DatasetError(
