@@ -131,6 +131,8 @@ def _run(name: str, section: Section, settings: Settings, rows: Path) -> None:
     os.setsid()
 
     def emit(row: Row) -> None:
+        if "reason" in row:  # says the same wherever the folder lies
+            row = {**row, "reason": row["reason"].replace(f"{settings.carry}/", "")}
         _append(rows, {"section": name, **row})
 
     with told(emit, {}):

@@ -29,6 +29,10 @@ def fails_midway(settings: Settings, emit: Emit) -> None:
     raise RuntimeError("CUDA error: out of memory")
 
 
+def misses_a_file(settings: Settings, emit: Emit) -> None:
+    raise FileNotFoundError(f"{settings.carry}/gpu-fp16/export is absent")
+
+
 def dies(settings: Settings, emit: Emit) -> None:
     emit({"found": settings.device})
     os._exit(11)
@@ -43,6 +47,13 @@ def test_a_failure_becomes_a_row_and_what_follows_goes_on() -> None:
             rows.append({"contender": name, "p50_ms": 1.0})
     assert "libcudnn.so.9" in rows[0]["reason"]
     assert rows[1] == {"contender": "two", "p50_ms": 1.0}
+
+
+def test_a_reason_does_not_say_where_the_carried_folder_lies(tmp_path: Path) -> None:
+    settings = Settings(tmp_path, "cpu", quick=True, seconds=60)
+    followed("a", misses_a_file, settings, tmp_path / "rows.jsonl", lambda: None)
+    (row,) = read_rows(tmp_path / "rows.jsonl")
+    assert row["reason"] == "FileNotFoundError: gpu-fp16/export is absent"
 
 
 def test_time_that_is_over_is_a_reason() -> None:
