@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from pintower.errors import RepositoryError, SetupError
 from pintower.export.build import GraphBuilder
 from pintower.models import openvino_session
 from pintower.models.onnx_session import GraphEncoder, OnnxGraph, open_graph
-from pintower.models.openvino_session import open_sessions
+from pintower.models.openvino_session import OpenVinoSession, open_sessions
 from pintower.models.pin_inputs import feature_matrix, pin_texts
 from pintower.models.student import Student, load_student
 from pintower.models.tokenization import load_tokenizer
@@ -85,6 +86,54 @@ def test_batches_side_by_side_are_as_one_after_the_other(
     alone = encoder(student, one).embed(*inputs(student, many), batch_tokens=100)
     together = encoder(student, *four).embed(*inputs(student, many), batch_tokens=100)
     np.testing.assert_array_equal(together, alone)
+
+
+@needs_openvino
+@pytest.mark.usefixtures("any_cpu")
+def test_shapes_that_come_often_are_loaded_and_change_rounding_alone(
+    student: Student, built: BuiltGraph, folder: Path, tiny_pins: pl.DataFrame
+) -> None:
+    texts, vectors = inputs(student, tiny_pins.head(9))
+    graph = open_graph(folder / built.file, built)
+    run = encoder(student, graph)
+    few = run.embed(texts, vectors, batch_tokens=64)
+    limit = student.rendering.pin_max_tokens
+    assert isinstance(graph.session, OpenVinoSession)
+    assert not graph.session.loaded.fixed
+    repeated = None if vectors is None else np.concatenate([vectors] * 40)
+    many = run.embed(texts * 40, repeated, batch_tokens=64)
+    loaded = graph.session.loaded.fixed
+    assert loaded and all(places % 16 == 0 or places == limit for (_, places), *_ in loaded)
+    for copy in np.split(many, 40):
+        np.testing.assert_allclose(copy, few, atol=0.02)
+
+
+@needs_openvino
+@pytest.mark.usefixtures("any_cpu")
+def test_embeddings_do_not_hang_on_what_was_embedded_before(
+    student: Student, built: BuiltGraph, folder: Path, tiny_pins: pl.DataFrame
+) -> None:
+    """A killed update goes on in a new process, and is to end with the same bytes."""
+    texts, vectors = inputs(student, pl.concat([tiny_pins] * 40))
+    path = folder / built.file
+    old, new = (encoder(student, open_graph(path, built)) for _ in range(2))
+    few = None if vectors is None else vectors[:9]
+    first = old.embed(texts[:9], few, batch_tokens=64)
+    every = old.embed(texts, vectors, batch_tokens=64)
+    np.testing.assert_array_equal(new.embed(texts, vectors, batch_tokens=64), every)
+    np.testing.assert_array_equal(old.embed(texts[:9], few, batch_tokens=64), first)
+
+
+@needs_openvino
+@pytest.mark.usefixtures("any_cpu")
+def test_lengths_are_rounded_up_to_tiles_where_memory_holds_the_copies(
+    built: BuiltGraph, folder: Path
+) -> None:
+    (session,) = open_sessions(folder / built.file, 1, threads=1)
+    assert [session.length_step(limit) for limit in (8, 128, 256, 257, 512)] == [16, 16, 16, 32, 32]
+    large = replace(session, loaded=replace(session.loaded, bytes=2**31))
+    assert large.length_step(64) == 16
+    assert large.length_step(128) is None
 
 
 @needs_openvino

@@ -1,10 +1,10 @@
 """Running a built graph by what its precision asks for, with the contract's names.
 
-That is ONNX Runtime; of a graph in bf16 OpenVINO, which is imported for one alone.
+That is ONNX Runtime; of a graph in bf16 OpenVINO.
 """
 
-from collections import deque
-from collections.abc import Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
@@ -21,7 +21,8 @@ from tokenizers import Encoding, Tokenizer
 from pintower.artifacts import hash_file
 from pintower.contracts import BuiltGraph, Contract, GraphContract
 from pintower.errors import RepositoryError
-from pintower.models.pin_inputs import length_batches
+from pintower.models.openvino_session import OpenVinoSession, open_sessions
+from pintower.models.pin_inputs import length_batches, shape_batches
 from pintower.models.scores import Scores
 from pintower.models.tokenization import pad_tokens
 from pintower.text.token_ids import id_rows
@@ -52,6 +53,8 @@ RUN_ERRORS = (
 
 _TOKENIZED = 1_024
 """Texts that a thread tokenizes at once."""
+_OFTEN = 16
+"""Batches of one shape that make up for a loading of the graph for it, about 0.2 s."""
 
 
 class Session(Protocol):
@@ -70,12 +73,26 @@ class OnnxGraph:
     contract: GraphContract
     session: Session
 
-    def run(self, *inputs: NDArray[Any]) -> list[NDArray[Any]]:
-        """Return the outputs in the contract's order, of inputs in the contract's order."""
+    def run(self, *inputs: NDArray[Any], often: bool = False) -> list[NDArray[Any]]:
+        """Return the outputs in the contract's order, of inputs in the contract's order.
+
+        Args:
+            inputs: arrays.
+            often: their shapes come often enough to be worth a loading of their own, where
+                :meth:`length_step` says that there is one.
+        """
         feeds = {
             tensor.name: array for tensor, array in zip(self.contract.inputs, inputs, strict=True)
         }
-        return self.session.run([tensor.name for tensor in self.contract.outputs], feeds)
+        session = self.session
+        if often and isinstance(session, OpenVinoSession):
+            session = session.of_shapes(feeds)
+        return session.run([tensor.name for tensor in self.contract.outputs], feeds)
+
+    def length_step(self, limit: int) -> int | None:
+        """Return what lengths up to a limit are to be rounded up to; None for nothing."""
+        found = self.session
+        return found.length_step(limit) if isinstance(found, OpenVinoSession) else None
 
 
 def open_graph(path: Path, contract: GraphContract, *, threads: int = 1) -> OnnxGraph:
@@ -96,8 +113,6 @@ def open_graph(path: Path, contract: GraphContract, *, threads: int = 1) -> Onnx
 
 def _open(path: Path, contract: GraphContract, count: int, threads: int) -> list[OnnxGraph]:
     if isinstance(contract, BuiltGraph) and contract.precision == "bf16":
-        from pintower.models.openvino_session import open_sessions
-
         sessions: Sequence[Session] = open_sessions(path, count, threads=threads)
     else:
         sessions = [_runtime_session(path, threads) for _ in range(count)]
@@ -153,6 +168,15 @@ def open_built_graphs(folder: Path, contract: Contract, name: str, count: int) -
 
 
 @dataclass(frozen=True)
+class _Batch:
+    """Texts that are run together: their rows, places a row at least, and whether often."""
+
+    rows: NDArray[np.int64]
+    places: int = 1
+    often: bool = False
+
+
+@dataclass(frozen=True)
 class GraphEncoder:
     """An encoder's graph with the tokenizer that feeds it.
 
@@ -200,22 +224,36 @@ class GraphEncoder:
             tokenized = pool.map(self.tokenizer.encode_batch_fast, map(list, parts))
             encodings = list(chain.from_iterable(tokenized))
 
-            def run(rows: NDArray[np.int64]) -> None:
-                extra = None if vectors is None else vectors[rows]
-                inputs = self._inputs([encodings[row] for row in rows], extra)
+            def run(batch: _Batch) -> None:
+                extra = None if vectors is None else vectors[batch.rows]
+                inputs = self._inputs([encodings[row] for row in batch.rows], extra, batch.places)
                 graph = free.get()
                 try:
-                    embeddings[rows] = graph.run(*inputs)[0]
+                    embeddings[batch.rows] = graph.run(*inputs, often=batch.often)[0]
                 finally:
                     free.put(graph)
 
-            if batch_tokens is None:
-                batches = iter(np.arange(len(texts))[:, None])
-            else:
-                lengths = [len(encoding) for encoding in encodings]
-                batches = length_batches(lengths, batch_tokens)
-            deque(pool.map(run, batches), maxlen=0)
+            lengths = [len(encoding) for encoding in encodings]
+            deque(pool.map(run, self._batches(lengths, batch_tokens)), maxlen=0)
         return embeddings
+
+    def _batches(self, lengths: Sequence[int], budget: int | None) -> Iterator["_Batch"]:
+        """Yield the batches that texts of some lengths make.
+
+        They follow from these texts alone and not from what was embedded before, for what runs a
+        batch decides on the last bits of its embeddings.
+        """
+        if budget is None:
+            yield from (_Batch(np.array([row])) for row in range(len(lengths)))
+            return
+        limit = int(self.tokenizer.truncation["max_length"])
+        if (step := self.graph.length_step(limit)) is None:
+            yield from map(_Batch, length_batches(lengths, budget))
+            return
+        batches = list(shape_batches(lengths, budget, step, limit))
+        shapes = Counter((len(rows), places) for rows, places in batches)
+        for rows, places in batches:
+            yield _Batch(rows, places, shapes[len(rows), places] >= _OFTEN)
 
     def inputs(
         self, texts: Sequence[str], vectors: NDArray[np.float32] | None = None
@@ -228,12 +266,15 @@ class GraphEncoder:
         return self._inputs(self.tokenizer.encode_batch_fast(list(texts)), vectors)
 
     def _inputs(
-        self, encodings: Sequence[Encoding], vectors: NDArray[np.float32] | None
+        self,
+        encodings: Sequence[Encoding],
+        vectors: NDArray[np.float32] | None,
+        places: int = 1,
     ) -> tuple[NDArray[Any], ...]:
         extra = () if vectors is None else (vectors,)
         first, *others = self.graph.contract.inputs
         if any(tensor.name == "ATTENTION_MASK" for tensor in others):
-            return (*pad_tokens(encodings), *extra)
+            return (*pad_tokens(encodings, places), *extra)
         return (id_rows([encoding.ids for encoding in encodings], int(first.shape[1])), *extra)
 
 

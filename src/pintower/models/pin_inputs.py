@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pintower.errors import DatasetError
 from pintower.text.rendering import Rendering, render_pin
 
-__all__ = ["feature_matrix", "length_batches", "pin_texts", "vector_matrix"]
+__all__ = ["feature_matrix", "length_batches", "pin_texts", "shape_batches", "vector_matrix"]
 
 
 def pin_texts(pins: pl.DataFrame, rendering: Rendering) -> list[str]:
@@ -81,3 +81,22 @@ def length_batches(
         size = max(1, budget // max(1, lengths[order[start]]))
         yield order[start : start + size]
         start += size
+
+
+def shape_batches(
+    lengths: Sequence[int] | NDArray[np.int64], budget: int, step: int, limit: int
+) -> Iterator[tuple[NDArray[np.int64], int]]:
+    """Yield positions in batches of few shapes, longest first, each with its places a row.
+
+    Args:
+        lengths: tokens of each text.
+        budget: tokens a batch may hold, padding included; a longer text is a batch of its own.
+        step: lengths are rounded up to a multiple of it, and a batch is of one such length.
+        limit: no row has more places.
+    """
+    rounded = np.minimum(-(-np.maximum(lengths, 1) // step) * step, limit)
+    for places in np.unique(rounded)[::-1].tolist():
+        rows = np.flatnonzero(rounded == places)
+        size = max(1, budget // places)
+        for start in range(0, len(rows), size):
+            yield rows[start : start + size], places

@@ -53,14 +53,16 @@ def token_batch(
     return pad_tokens(tokenizer.encode_batch_fast(list(texts)))
 
 
-def pad_tokens(encodings: Sequence[Encoding]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return token ids and mask, INT64 [B, L] each, padded with 0 to the longest text.
+def pad_tokens(
+    encodings: Sequence[Encoding], places: int = 1
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return token ids and mask, INT64 [B, L] each, padded with 0.
 
-    L is at least 1: a text without a token (an empty one, where the tokenizer adds no special
-    tokens) is one masked place.
+    L is that of the longest text, or ``places`` where that is more. It is at least 1: a text
+    without a token (an empty one, where the tokenizer adds no special tokens) is one masked place.
     """
     lengths = [len(encoding) for encoding in encodings]
-    ids = np.zeros((len(lengths), max(lengths, default=1) or 1), dtype=np.int64)
+    ids = np.zeros((len(lengths), max(places, max(lengths, default=0))), dtype=np.int64)
     for row, encoding in zip(ids, encodings, strict=True):
         row[: len(encoding)] = encoding.ids
     mask = np.arange(ids.shape[1]) < np.array(lengths, dtype=np.int64)[:, None]
