@@ -302,6 +302,9 @@ def test_what_cannot_be_written_is_told(workdir: Path) -> None:
         pintower("pins", "export", file / "x.parquet", "--workdir", workdir)
     with pytest.raises(SetupError, match="cannot be made"):
         pintower("pins", "snapshot", file, "--workdir", workdir)
+    with pytest.raises(InputError, match=r"Call it .*pins\.parquet"):
+        pintower("pins", "export", workdir / "pins.csv", "--workdir", workdir)
+    assert not (workdir / "pins.csv").exists()
 
 
 def test_a_precision_that_moves_scores_too_far_gives_way_or_stops(workdir: Path) -> None:

@@ -115,6 +115,8 @@ def test_times_in_every_form_are_the_same_time(folder: Path) -> None:
     (folder / "judgments.tsv").write_text("query\tpin_id\tlevel\nx\t1\t3\n")
     noon = datetime(2026, 1, 31, 12)
     assert read_dataset(folder).pins["updated_at"].to_list() == [noon, noon, noon, None]
+    write_pins(folder, [{"pin_id": "1", "title": "x", "updated_at": None}])
+    assert read_dataset(folder).pins["updated_at"].to_list() == [None]
     for wrong in ("soon", 1769860800000, "1e999"):
         write_pins(folder, [{"pin_id": "1", "title": "x", "updated_at": wrong}])
         refuse(folder, "row 1", f"updated_at {wrong!r}")

@@ -6,9 +6,11 @@ object store that pyarrow reads (``s3://``, ``gs://``, ``abfss://``, ``hdfs://``
 
 import gzip
 import io
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Literal, cast
+from urllib.parse import urlencode, urlsplit
 
 import lance
 import numpy as np
@@ -171,7 +173,7 @@ def open_catalogue(place: str, vectors: Sequence[str] = ()) -> Catalogue:
         DatasetError: if there is none, or it is not clear which.
     """
     try:
-        filesystem, path = fs.FileSystem.from_uri(place) if "://" in place else _local(place)
+        filesystem, path = _filesystem(place)
         found = filesystem.get_file_info(path)
         files: tuple[str, ...] = ()
         if kind := _kind(path):
@@ -187,7 +189,7 @@ def open_catalogue(place: str, vectors: Sequence[str] = ()) -> Catalogue:
             "such files."
         )
     if kind == "lance":
-        place = place if files == (path,) else files[0]
+        place = place if files == (path,) else _address(place, files[0])
     return Catalogue(place, kind, files, filesystem, tuple(vectors))
 
 
@@ -206,8 +208,28 @@ def _no_vector(column: str) -> pl.Expr:
     return pl.lit(None, pl.List(pl.Float32())).alias(column)
 
 
-def _local(place: str) -> tuple[fs.FileSystem, str]:
-    return fs.LocalFileSystem(), place
+def _filesystem(place: str) -> tuple[fs.FileSystem, str]:
+    """Return the filesystem of a path or an address, and the path in it.
+
+    pyarrow takes an S3 of another address than Amazon's from the query of the address alone. Lance,
+    which holds the store, and the tools of S3 take it from the environment, and so does this.
+    """
+    if "://" not in place:
+        return fs.LocalFileSystem(), place
+    parts = urlsplit(place)
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    if parts.scheme == "s3" and endpoint and "endpoint_override" not in parts.query:
+        given = urlsplit(endpoint)
+        more = urlencode({"endpoint_override": given.netloc, "scheme": given.scheme})
+        place = parts._replace(query="&".join(filter(None, (parts.query, more)))).geturl()
+    filesystem, path = fs.FileSystem.from_uri(place)
+    return filesystem, path
+
+
+def _address(place: str, path: str) -> str:
+    """Return the address of a path of the filesystem that a place is in."""
+    scheme, mark, _ = place.partition("://")
+    return f"{scheme}://{path}" if mark else path
 
 
 def _kind(path: str) -> Kind | None:

@@ -112,7 +112,9 @@ def as_seconds(frame: pl.DataFrame, column: str, path: Path | str) -> pl.Series:
         given &= text != ""
         values = [_seconds(value) if value else None for value in text]
         seconds = pl.Series(column, values, dtype=pl.Int64)
-    elif kind == pl.Null or kind.is_numeric():
+    elif kind == pl.Null:
+        seconds = series.cast(pl.Int64)
+    elif kind.is_numeric():
         inside = (series.abs() <= _LATEST).fill_null(False)
         seconds = series.set(~inside, None).cast(pl.Float64).floor().cast(pl.Int64)
     else:

@@ -19,6 +19,7 @@ __all__ = ["Format", "export_store"]
 Format = Literal["parquet", "numpy"]
 
 _COLUMNS = ("pin_id", "title", "embedding")
+_NOT_WRITTEN = (".csv", ".json", ".jsonl", ".lance", ".npy", ".npz", ".tsv")
 
 
 def export_store(store: PinStore, out: Path, kind: Format) -> int:
@@ -32,8 +33,15 @@ def export_store(store: PinStore, out: Path, kind: Format) -> int:
         kind: ``parquet`` or ``numpy``.
 
     Raises:
-        InputError: if there is something at ``out``, or its folder cannot be made.
+        InputError: if there is something at ``out``, its folder cannot be made, or its name
+            promises another format.
     """
+    if out.suffix in _NOT_WRITTEN:
+        wanted = out.with_suffix(".parquet" if kind == "parquet" else "")
+        raise InputError(
+            f"{out} is no name for what is written, a parquet file or, with --format numpy, a "
+            f"folder. Call it {wanted}."
+        )
     if out.exists():
         raise InputError(f"{out} exists. Remove it, or give another file or folder.")
     try:
