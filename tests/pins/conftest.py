@@ -5,8 +5,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pintower.config import ExportConfig
+from pintower.config import ExportConfig, PinsConfig
 from pintower.export import run
+from pintower.pins.embedder import PinEmbedder
 
 
 @pytest.fixture(scope="session")
@@ -29,3 +30,16 @@ def stage_inputs(
     export = tmp_path_factory.mktemp("export")
     run(ExportConfig(target="cpu-fp32", parity_texts=5, target_runtime=False), inputs, export)
     return {**inputs, "export": export}
+
+
+@pytest.fixture(scope="session")
+def embedder(stage_inputs: dict[str, Path]) -> PinEmbedder:
+    """The tiny student's pin encoder, by its graph in fp32."""
+    config = PinsConfig(batch_tokens=100, threads=1)
+    return PinEmbedder.load(config, stage_inputs["student"], stage_inputs["export"])
+
+
+@pytest.fixture
+def pins(stage_inputs: dict[str, Path]) -> pl.DataFrame:
+    """The pins of the data folder."""
+    return pl.read_parquet(stage_inputs["data"] / "pins.parquet")

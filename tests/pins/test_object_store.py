@@ -11,7 +11,6 @@ import polars as pl
 import pytest
 from pyarrow import fs
 
-from pintower.config import PinsConfig
 from pintower.data.catalogue import open_catalogue
 from pintower.errors import DatasetError, RepositoryError
 from pintower.models.layout import StudentLayout
@@ -47,17 +46,6 @@ def bucket() -> Iterator[str]:
 def folder(bucket: str) -> str:
     """The address of a folder of its own."""
     return f"{bucket}/{uuid4().hex}"
-
-
-@pytest.fixture(scope="module")
-def embedder(stage_inputs: dict[str, Path]) -> PinEmbedder:
-    config = PinsConfig(batch_tokens=100, threads=1)
-    return PinEmbedder.load(config, stage_inputs["student"], stage_inputs["export"])
-
-
-@pytest.fixture
-def pins(stage_inputs: dict[str, Path]) -> pl.DataFrame:
-    return pl.read_parquet(stage_inputs["data"] / "pins.parquet")
 
 
 def put(address: str, name: str, content: bytes) -> None:

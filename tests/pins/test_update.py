@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from pintower.config import ChangeRule, PinsConfig
+from pintower.config import ChangeRule
 from pintower.data.catalogue import open_catalogue
 from pintower.errors import DatasetError, InputError, RepositoryError
 from pintower.pins import difference
@@ -19,17 +19,6 @@ from pintower.pins.store import Origin, PinStore
 from pintower.pins.update import Update, update_store
 
 Change = Sequence[tuple[str, str, object]]
-
-
-@pytest.fixture(scope="session")
-def embedder(stage_inputs: dict[str, Path]) -> PinEmbedder:
-    config = PinsConfig(batch_tokens=100, threads=1)
-    return PinEmbedder.load(config, stage_inputs["student"], stage_inputs["export"])
-
-
-@pytest.fixture
-def pins(stage_inputs: dict[str, Path]) -> pl.DataFrame:
-    return pl.read_parquet(stage_inputs["data"] / "pins.parquet")
 
 
 def with_rule(embedder: PinEmbedder, **rule: object) -> PinEmbedder:
