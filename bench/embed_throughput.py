@@ -80,7 +80,8 @@ METHOD = (
     "movies' texts than pintower's, as many. best_peer_ratio: each peer is held to the fastest of "
     "pintower's that loses no more, within the standard error; the least of these ratios."
 )
-
+_CLOSE = (1.0, 0.001)
+"""Another point so near on the right, in speed and in loss, would lie under a name."""
 
 Embed = Callable[[Path, Path], float]
 """Texts of a JSON file to vectors in a ``.npy``; returns seconds."""
@@ -279,7 +280,13 @@ def figure(rows: Sequence[Mapping[str, Any]]) -> str:
             colour = COLOURS[0] if row["system"] in OURS else COLOURS[2]
             place = (row["ratio"], 100 * row["ndcg_loss_rel"])
             axes.errorbar(*place, yerr=100 * row["standard_error"], fmt="o", color=colour)
-            axes.annotate(row["system"], place, xytext=(6, 4), textcoords="offset points",
+            left = any(
+                0 < other["ratio"] - row["ratio"] < _CLOSE[0]
+                and abs(other["ndcg_loss_rel"] - row["ndcg_loss_rel"]) < _CLOSE[1]
+                for other in rows
+            )
+            axes.annotate(row["system"], place, xytext=(-6 if left else 6, 4),
+                          textcoords="offset points", ha="right" if left else "left",
                           fontsize=8, color=INK)  # fmt: skip
         axes.set_xlabel("speed, times torch fp32", color=INK)
         axes.set_ylabel("nDCG@10 lost, %", color=INK)
