@@ -9,6 +9,7 @@ from uuid import uuid4
 import lance
 import polars as pl
 import pytest
+from moto.server import ThreadedMotoServer
 from pyarrow import fs
 
 from pintower.data.catalogue import open_catalogue
@@ -19,13 +20,11 @@ from pintower.pins.snapshots import make_snapshot
 from pintower.pins.store import PinStore
 from pintower.pins.update import Update, update_store
 
-server = pytest.importorskip("moto.server")
-
 
 @pytest.fixture(scope="module")
 def bucket() -> Iterator[str]:
     """An empty bucket; who reads or writes it is told where by the environment, as for any S3."""
-    served = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    served = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     served.start()
     _, port = served.get_host_and_port()
     with pytest.MonkeyPatch.context() as patch:
