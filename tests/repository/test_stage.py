@@ -32,9 +32,11 @@ def test_a_snapshot_of_another_space_is_refused_at_build(
 ) -> None:
     pins = shutil.copytree(stage_folders["pins"], tmp_path / "pins")
     (info,) = pins.glob("snapshots/*/snapshot.json")
-    info.write_text(json.dumps({**json.loads(info.read_text()), "space_id": "elsewhere"}))
+    found = json.loads(info.read_text())
+    info.write_text(json.dumps({**found, "space_id": "elsewhere"}))
     (tmp_path / "models").mkdir()
-    with pytest.raises(RepositoryError, match=r"space_id elsewhere.*do not belong together"):
+    both = rf"space_id elsewhere.*{found['space_id']}.*do not belong together"
+    with pytest.raises(RepositoryError, match=both):
         run(UNSERVED, {**stage_folders, "pins": pins}, tmp_path / "models")
     assert not any((tmp_path / "models").iterdir())
 
