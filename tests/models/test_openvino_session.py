@@ -178,6 +178,36 @@ def test_importing_openvino_reports_to_nobody_and_forks_nothing(tmp_path: Path) 
     assert list(tmp_path.iterdir()) == []
 
 
+@needs_openvino
+def test_first_batches_of_two_threads_do_not_wait_for_each_other(tmp_path: Path) -> None:
+    """In a process each, since what they would wait for is made once."""
+    lines = (
+        "import sys, threading",
+        "from pathlib import Path",
+        "import numpy as np",
+        "from onnx import TensorProto, helper, save",
+        "from pintower.models import openvino_session",
+        "openvino_session.cpu_flags = lambda: frozenset({'amx_bf16'})",
+        "openvino_session._PRECISION = 'f32'",
+        "x, y = (helper.make_tensor_value_info(n, TensorProto.FLOAT, [None]) for n in 'xy')",
+        "graph = helper.make_graph([helper.make_node('Neg', ['x'], ['y'])], 'g', [x], [y])",
+        "model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 17)])",
+        "path = Path(sys.argv[1]) / 'g.onnx'",
+        "save(helper.make_model(graph, opset_imports=model.opset_import, ir_version=8), path)",
+        "sessions = openvino_session.open_sessions(path, 8, threads=1)",
+        "start = threading.Barrier(8)",
+        "def run(session):",
+        "    start.wait()",
+        "    session.run(['y'], {'x': np.ones(3, np.float32)})",
+        "threads = [threading.Thread(target=run, args=(one,)) for one in sessions]",
+        "[one.start() for one in threads]",
+        "[one.join() for one in threads]",
+    )
+    for _ in range(5):
+        command = [sys.executable, "-c", "\n".join(lines), str(tmp_path)]
+        subprocess.run(command, check=True, timeout=60)
+
+
 def test_a_machine_without_openvino_is_told_what_to_install(
     built: BuiltGraph, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

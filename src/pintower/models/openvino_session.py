@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from pintower.errors import RepositoryError, SetupError
@@ -129,6 +130,8 @@ def open_sessions(path: Path, count: int, *, threads: int) -> list[OpenVinoSessi
         # Processes beside each other would pin their threads to the same cores.
         "ENABLE_CPU_PINNING": False,
     }
+    # Its binding to NumPy is made at the first array, and two threads that make it wait for good.
+    openvino.Tensor(np.zeros(1, dtype=np.float32))
     core = openvino.Core()
     try:
         model = core.read_model(str(path))
