@@ -183,6 +183,7 @@ def test_first_batches_of_two_threads_do_not_wait_for_each_other(tmp_path: Path)
     """In a process each, since what they would wait for is made once."""
     lines = (
         "import sys, threading",
+        "sys.setswitchinterval(1e-6)",
         "from pathlib import Path",
         "import numpy as np",
         "from onnx import TensorProto, helper, save",
@@ -203,7 +204,7 @@ def test_first_batches_of_two_threads_do_not_wait_for_each_other(tmp_path: Path)
         "[one.start() for one in threads]",
         "[one.join() for one in threads]",
     )
-    for _ in range(5):
+    for _ in range(12):
         command = [sys.executable, "-c", "\n".join(lines), str(tmp_path)]
         subprocess.run(command, check=True, timeout=60)
 
