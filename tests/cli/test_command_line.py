@@ -28,6 +28,7 @@ def pintower(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         (["run", "smoke", "--set", "export.target=gpu"], "Unknown target 'gpu'; allowed: cpu-"),
         (["serve", "nowhere", "--http-port", "99999"], "less than or equal to 65535"),
         (["student", "from-encoder", "no/where"], "encoder 'no/where' cannot be found"),
+        (["student", "from-encoder", "./nosuchdir"], "There is no encoder folder ./nosuchdir"),
         (["student", "from-encoder"], "Missing argument"),
         (["student", "from-encoder", "x", "--pooling", "max"], "'max' is not one of"),
         (["run", "smoke", "--set", "student.method=encoder", "--from", "labels"], "no stage"),

@@ -172,8 +172,28 @@ def test_similar_finds_a_pins_neighbours_and_a_texts(workdir: Path) -> None:
     assert "pin-001" not in {item["pin_id"] for item in found["similar"]}
     cosines = [item["cosine"] for item in found["similar"]]
     assert cosines == sorted(cosines, reverse=True)
-    text = pintower("pins", "similar", "a red [b]shoe", "--workdir", workdir, "--top", "2")
+    text = pintower(
+        "pins", "similar", "--text", "a red [b]shoe", "--workdir", workdir, "--top", "2"
+    )
     assert "near the text 'a red [b]shoe'" in text
+    of_text = json.loads(
+        pintower("pins", "similar", "--text", "pin-001", "--workdir", workdir, "--json")
+    )
+    assert (of_text["of"], of_text["pin"]) == ("pin-001", False)
+    assert len(of_text["similar"]) == 10
+
+
+@pytest.mark.parametrize("mistyped", ["pin-01", "PIN-001", "red shoes", ""])
+def test_similar_takes_no_mistyped_id_for_a_text(workdir: Path, mistyped: str) -> None:
+    embed(workdir)
+    with pytest.raises(InputError, match=rf"holds no pin '{mistyped}'.* give --text"):
+        pintower("pins", "similar", mistyped, "--workdir", workdir)
+
+
+def test_similar_takes_a_pin_or_a_text(workdir: Path) -> None:
+    for given in ((), ("pin-001", "--text", "red shoes")):
+        with pytest.raises(InputError, match="either a pin's id or --text"):
+            pintower("pins", "similar", *given, "--workdir", workdir)
 
 
 def test_similar_is_the_highest_cosine(workdir: Path) -> None:
@@ -264,7 +284,14 @@ def test_a_student_of_other_match_statistics_is_refused(workdir: Path) -> None:
     other = shutil.copytree(workdir / "student", workdir / "other")
     path = other / "match_stats" / "stats.json"
     path.write_text(path.read_text().replace("{", "{ ", 1))
-    for ask in (("snapshot", workdir / "out"), ("similar", "no such id")):
+    asks: tuple[tuple[object, ...], ...] = (
+        ("snapshot", workdir / "out"),
+        ("similar", "--text", "red shoes"),
+        ("similar", "pin-001"),
+        ("export", workdir / "out"),
+        ("index",),
+    )
+    for ask in asks:
         with pytest.raises(StudentError, match="other match statistics"):
             pintower("pins", *ask, "--workdir", workdir, "--student", other)
     assert not (workdir / "out").exists()
@@ -276,10 +303,13 @@ def test_a_work_folder_without_a_student_asks_for_one(workdir: Path) -> None:
     with pytest.raises(InputError, match="--student"):
         embed(workdir)
     with pytest.raises(InputError, match="--student"):
-        pintower("pins", "similar", "no such id", "--workdir", workdir)
+        pintower("pins", "similar", "--text", "red shoes", "--workdir", workdir)
     with pytest.raises(InputError, match="no work folder"):
         embed(workdir, "--workdir", workdir / "nowhere")
-    assert embed(workdir, "--student", workdir.parent / "elsewhere")["embedded"] == 0
+    elsewhere = ("--student", workdir.parent / "elsewhere")
+    assert embed(workdir, *elsewhere)["embedded"] == 0
+    pintower("pins", "export", workdir / "out.parquet", "--workdir", workdir, *elsewhere)
+    assert (workdir / "out.parquet").is_file()
 
 
 def test_a_damaged_store_is_told_by_its_name(workdir: Path) -> None:

@@ -1,4 +1,5 @@
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -42,6 +43,22 @@ def test_an_encoder_alone_is_enough(tiny_backbone: Path, tmp_path: Path) -> None
         "pintower build artifacts/students/my-encoder --dataset DIR --out artifacts/my-encoder"
     )
     load_student(tmp_path / "artifacts" / "students" / "my-encoder")
+
+
+def test_builds_of_two_students_are_suggested_two_folders(
+    tiny_backbone: Path, tmp_path: Path
+) -> None:
+    suggested = {}
+    for out in ("A/zh", "A/hi", "B/zh", "artifacts/students/zh"):
+        done = pintower("student", "from-encoder", str(tiny_backbone), "--out", out, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        suggested[out] = shlex.split(done.stdout.splitlines()[-1])[-1]
+    assert suggested == {
+        "A/zh": "A/zh-build",
+        "A/hi": "A/hi-build",
+        "B/zh": "B/zh-build",
+        "artifacts/students/zh": "artifacts/zh",
+    }
 
 
 def test_judgments_of_a_dataset_fit_the_head(

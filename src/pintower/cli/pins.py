@@ -50,8 +50,9 @@ def _group() -> None:
 
 @pins.command()
 def similar(
-    what: Annotated[str, typer.Argument(metavar="ID|TEXT", help="A pin's id, or any text.")],
     workdir: Workdir,
+    pin_id: Annotated[str | None, typer.Argument(metavar="ID", help="A pin's id.")] = None,
+    text: Annotated[str | None, typer.Option(help="Any text, instead of a pin.")] = None,
     student: Student = None,
     store: Store = None,
     top: Annotated[int, typer.Option(min=1, help="How many pins.")] = 10,
@@ -60,21 +61,25 @@ def similar(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Print the pins nearest to a pin, or to a text as the query encoder sees it."""
+    """Print the pins nearest to a pin, or with --text to a text as the query encoder sees it."""
     from pintower.pins.similar import embedding_of, nearest
 
-    opened = _open(workdir, store)
-    point = embedding_of(opened, what)
-    of_pin = point is not None
-    if point is None:
-        point = _embed_text(what, workdir, student_folder(workdir, student))
-    found = nearest(opened, point, top + of_pin, exact=exact)
-    found = [item for item in found if item.pin_id != what or not of_pin][:top]
+    if (pin_id is None) == (text is None):
+        raise InputError("Give either a pin's id or --text TEXT.")
+    if text is None:
+        opened = _open(workdir, store, student)
+        point = embedding_of(opened, str(pin_id))
+    else:
+        source = student_folder(workdir, student)
+        opened = _open(workdir, store, source)
+        point = _embed_text(text, workdir, source)
+    found = nearest(opened, point, top + (text is None), exact=exact)
+    found = [item for item in found if item.pin_id != pin_id][:top]
     if as_json:
-        print_json({"of": what, "pin": of_pin, "similar": [asdict(item) for item in found]})
+        of = {"of": pin_id if text is None else text, "pin": text is None}
+        print_json({**of, "similar": [asdict(item) for item in found]})
         return
-    kind = "pin" if of_pin else "text"
-    title = escape(f"near the {kind} {what!r}")
+    title = escape(f"near the pin {pin_id!r}" if text is None else f"near the text {text!r}")
     table = Table("cosine", "pin", "title", title=title, title_justify="left")
     for item in found:
         table.add_row(f"{item.cosine:.3f}", escape(item.pin_id), escape(item.title))
@@ -85,6 +90,7 @@ def similar(
 def export_pins(
     out: Annotated[Path, typer.Argument(help="A file (parquet) or folder (numpy) to write.")],
     workdir: Workdir,
+    student: Student = None,
     store: Store = None,
     kind: Annotated[
         Literal["parquet", "numpy"], typer.Option("--format", help="What to write.")
@@ -93,20 +99,21 @@ def export_pins(
     """Write every pin's id, title and embedding for another surface."""
     from pintower.pins.exports import export_store
 
-    count = export_store(_open(workdir, store), out, kind)
+    count = export_store(_open(workdir, store, student), out, kind)
     stdout.print(f"{count:,} pins are in {out}.", markup=False)
 
 
 @pins.command()
 def index(
     workdir: Workdir,
+    student: Student = None,
     store: Store = None,
     as_json: Json = False,
 ) -> None:
     """Build an approximate index for `similar`, and hold it to exact search."""
     from pintower.pins.similar import build_index, measure_recall
 
-    opened = _open(workdir, store)
+    opened = _open(workdir, store, student)
     build_index(opened)
     found = measure_recall(opened)
     if as_json:
@@ -142,17 +149,13 @@ def snapshot(
 ) -> None:
     """Build the snapshot that is served; with shards one a host, in folders of their own."""
     from pintower.models.layout import StudentLayout
-    from pintower.pins.embedder import require_exported
     from pintower.pins.precision import choose_precision
     from pintower.pins.scoring import ScoredSample, draw_rows
     from pintower.pins.snapshots import make_snapshot
 
-    opened = _open(workdir, store)
     source = student_folder(workdir, student)
-    layout = StudentLayout(source)
-    layout.require()
-    require_exported(workdir / "export", layout)
-    statistics = layout.load_statistics()
+    opened = _open(workdir, store, source)
+    statistics = StudentLayout(source).load_statistics()
     _refuse_other_shards(out, shards)
     sample = ScoredSample.of(draw_rows(opened), source, workdir / "export")
     chosen, gates = choose_precision(sample, _precisions(precision), max_score_error)
@@ -278,8 +281,15 @@ def _refuse_other_shards(out: Path, shards: int) -> None:
             )
 
 
-def _open(workdir: Path, store: str | None) -> "PinStore":
-    """Return the store of a work folder, as the last finished update left it."""
+def _open(workdir: Path, store: str | None, student: Path | None) -> "PinStore":
+    """Return the store of a work folder, as the last finished update left it.
+
+    Raises:
+        InputError: if the work folder is none, or there is no such store.
+        StudentError: if a student is given that the work folder's graphs are not of.
+    """
+    from pintower.models.layout import StudentLayout
+    from pintower.pins.embedder import require_exported
     from pintower.pins.stage import STORE
     from pintower.pins.store import Origin, PinStore
 
@@ -288,6 +298,10 @@ def _open(workdir: Path, store: str | None) -> "PinStore":
         raise InputError(
             f"{workdir} is no work folder of a run or a build: it has no export/contract.json."
         )
+    if student is not None:
+        layout = StudentLayout(student)
+        layout.require()
+        require_exported(workdir / "export", layout)
     root, origin = store or str(workdir / STORE), Origin.of(Contract.load(path))
     for precision in ("bf16", "fp32"):  # of pins.runtime "torch"
         other = PinStore.find(root, origin.made_by("torch", precision))
@@ -297,11 +311,10 @@ def _open(workdir: Path, store: str | None) -> "PinStore":
 
 
 def _embed_text(text: str, workdir: Path, student: Path) -> "NDArray[np.float32]":
-    """Return a text's embedding FP32 [D], by the gated query encoder."""
+    """Return a text's embedding FP32 [D], by the gated query encoder of the exported student."""
     from pintower.models.layout import StudentLayout
     from pintower.models.onnx_session import GraphEncoder, open_built_graph
     from pintower.models.tokenization import load_tokenizer
-    from pintower.pins.embedder import require_exported
     from pintower.text.rendering import render_query
 
     contract = Contract.load(workdir / "export" / "contract.json")
@@ -311,8 +324,6 @@ def _embed_text(text: str, workdir: Path, student: Path) -> "NDArray[np.float32]
             "alone has no embedding. Give a pin's id."
         )
     layout = StudentLayout(student)
-    layout.require()
-    require_exported(workdir / "export", layout)
     rendering = layout.load_rendering()
     tokenizer = load_tokenizer(layout.query_encoder, rendering.query_max_tokens)
     graph = open_built_graph(workdir / "export", contract, "query_encoder")

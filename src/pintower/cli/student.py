@@ -21,6 +21,8 @@ __all__ = ["student"]
 
 student = typer.Typer(no_args_is_help=True, help="Make student folders without a training run.")
 
+_STUDENTS = Path("artifacts") / "students"
+
 _FAR = 0.98
 """Mean cosine of held-out queries below which a cut is warned of."""
 
@@ -72,7 +74,7 @@ def from_encoder(
     the five levels on the pins' own texts.
     """
     label = os.path.basename(os.path.abspath(Path(name).expanduser()))
-    folder = out or Path("artifacts") / "students" / label
+    folder = out or _STUDENTS / label
     require_own(folder, "student")
     config = StudentConfig(
         method="encoder", query_encoder=name, pooling=pooling, query_prefix=query_prefix,
@@ -81,7 +83,7 @@ def from_encoder(
     key = hash_json({"student": config.model_dump(mode="json"), "dataset": str(dataset)})
     _require_free(folder, key, replace)
     made = _make(config, dataset, folder, key)
-    given = ["--dataset", str(dataset or "DIR"), "--out", f"artifacts/{label}"]
+    given = ["--dataset", str(dataset or "DIR"), "--out", str(_build_folder(folder))]
     after = shlex.join(["pintower", "build", str(folder), *given])
     if as_json:
         print_json({"student": str(folder), **made, "next": after})
@@ -89,6 +91,13 @@ def from_encoder(
     _print(made, folder, dataset)
     stdout.print("Export it, embed the pins and build what Triton serves:")
     stdout.print(f"  {after}", markup=False, soft_wrap=True)  # one line, to be copied
+
+
+def _build_folder(student: Path) -> Path:
+    """Return a folder for the build of a student that no other student is suggested."""
+    if student.parent == _STUDENTS:
+        return _STUDENTS.parent / student.name
+    return student.with_name(f"{student.name}-build")
 
 
 def _require_free(folder: Path, key: str, replace: bool) -> None:
@@ -238,7 +247,6 @@ def cut(
             markup=False,
         )
     after = ["pintower", "plan", str(source), str(folder), "--dataset", str(dataset)]
+    after += ["--out", str(folder.with_name(f"{folder.name}-plan"))]
     stdout.print("What it costs and saves:")
-    stdout.print(
-        f"  {shlex.join([*after, '--out', 'artifacts/plan'])}", markup=False, soft_wrap=True
-    )
+    stdout.print(f"  {shlex.join(after)}", markup=False, soft_wrap=True)

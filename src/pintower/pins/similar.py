@@ -49,11 +49,18 @@ class Recall:
     recall: float
 
 
-def embedding_of(store: PinStore, pin_id: str) -> NDArray[np.float32] | None:
-    """Return a pin's embedding FP32 [D], or None if the store holds no such pin."""
+def embedding_of(store: PinStore, pin_id: str) -> NDArray[np.float32]:
+    """Return a pin's embedding FP32 [D].
+
+    Raises:
+        InputError: if the store holds no such pin.
+    """
     found = store.rows_of([pin_id], ["embedding", "pin_id"])
     if not len(found):
-        return None
+        raise InputError(
+            f"The pin store {store.place} holds no pin {pin_id!r}. `pintower pins export` lists "
+            "the ids that it holds; for a text give --text."
+        )
     return np.array(found["embedding"][0].as_py(), np.float32)
 
 
