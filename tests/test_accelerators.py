@@ -33,6 +33,8 @@ def test_values_become_the_text_that_triton_reads() -> None:
         ({"trt_sparsity_enable": True}, "trt_sparsity_enable is no parameter"),
         ({"use_tf32": "perhaps"}, "use_tf32 is 'perhaps'; allowed is true or false"),
         ({"gpu_mem_limit": "2 GB"}, "gpu_mem_limit is '2 GB'; allowed is a whole number"),
+        ({"gpu_mem_limit": 2**64}, f"allowed is a whole number up to {2**64 - 1}"),
+        ({"gpu_mem_limit": "٣"}, "gpu_mem_limit is '٣'; allowed is a whole number"),
         ({"arena_extend_strategy": 2}, "arena_extend_strategy is 2; allowed is 0, 1"),
         ({"enable_cuda_graph": True}, "enable_cuda_graph may not be set: .*binds new ones"),
         ({"device_id": 1}, "device_id may not be set"),
@@ -47,6 +49,7 @@ def test_a_wrong_cuda_parameter_is_named(parameters: dict[str, Any], message: st
     ("parameters", "message"),
     [
         ({"use_tf32": True}, "use_tf32 is no parameter of the accelerator 'tensorrt'"),
+        ({"trt_min_subgraph_size": 2**31}, f"allowed is a whole number up to {2**31 - 1}"),
         ({"precision_mode": "FP16"}, "precision_mode may not be set: it follows from"),
         ({"trt_profile_max_shapes": "INPUT_IDS:1x1"}, r"say accelerator\.profile\.max"),
         ({"trt_builder_optimization_level": 9}, "trt_builder_optimization_level is 9"),

@@ -45,6 +45,12 @@ def test_only_listed_models_run_on_the_gpu() -> None:
         ("cpu-int8", {"threads": {"query_encoder": {}}}, "threads is given for query_encoder; w"),
         ("cpu-int8", {"instances": {"tokenizer": 1}}, "instances is given for tokenizer; wanted"),
         ("cpu-int8", {"max_batch_size": 0}, "max_batch_size"),
+        ("cpu-int8", {"max_batch_size": 2**31}, "max_batch_size"),
+        (
+            "cpu-int8",
+            {"threads": {"query_encoder": {"intra_op": 2**31}, "scorer": {}}},
+            r"threads\.query_encoder\.intra_op",
+        ),
     ],
 )
 def test_a_target_that_contradicts_itself_is_refused(

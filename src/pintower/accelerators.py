@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from pintower.whole_numbers import INT_MAX, SIZE_MAX, is_whole_number
+
 __all__ = [
     "CUDA_PARAMETERS",
     "TENSORRT_PARAMETERS",
@@ -22,11 +24,13 @@ __all__ = [
     "TensorRTAccelerator",
 ]
 
-_Kind = Literal["flag", "count", "text"] | tuple[str, ...]
-"""Of a parameter's value: yes or no, a whole number, any text, or one of some words."""
+_Kind = Literal["flag", "count", "size", "text"] | tuple[str, ...]
+"""Kind of a parameter's value: yes or no, a C ``int``, a ``size_t``, any text, or some words."""
+
+_NUMBERS: Mapping[_Kind, int] = {"count": INT_MAX, "size": SIZE_MAX}
 
 TOP_LEVEL_PARAMETERS: Mapping[str, _Kind] = {
-    "gpu_mem_limit": "count",
+    "gpu_mem_limit": "size",
     "arena_extend_strategy": ("0", "1"),
     "cudnn_conv_algo_search": ("0", "1", "2"),
     "do_copy_in_default_stream": "flag",
@@ -47,7 +51,7 @@ CUDA_PARAMETERS: Mapping[str, _Kind] = {
 """Parameters of the accelerator ``cuda``."""
 
 TENSORRT_PARAMETERS: Mapping[str, _Kind] = {
-    "max_workspace_size_bytes": "count",
+    "max_workspace_size_bytes": "size",
     "trt_auxiliary_streams": "count",
     "trt_build_heuristics_enable": "flag",
     "trt_builder_optimization_level": ("0", "1", "2", "3", "4", "5"),
@@ -203,10 +207,14 @@ def _as_text(key: str, given: object, kind: _Kind) -> str:
     text = str(given).lower() if isinstance(given, bool) else str(given)
     if kind == "flag" and text in _FLAGS:
         return _FLAGS[text]
-    if kind == "count" and text.isdecimal() or kind == "text" and text:
+    if kind in _NUMBERS:
+        if is_whole_number(text, _NUMBERS[kind]):
+            return text
+        raise ValueError(f"{key} is {given!r}; allowed is a whole number up to {_NUMBERS[kind]}")
+    if kind == "text" and text:
         return text
     if isinstance(kind, tuple) and text in kind:
         return text
-    allowed = {"flag": "true or false", "count": "a whole number", "text": "a text"}
+    allowed = {"flag": "true or false", "text": "a text"}
     what = allowed[kind] if isinstance(kind, str) else ", ".join(kind)
     raise ValueError(f"{key} is {given!r}; allowed is {what}")

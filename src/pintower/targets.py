@@ -19,6 +19,7 @@ from pydantic import (
 from pintower.accelerators import Accelerator, TensorRTAccelerator
 from pintower.assets import asset
 from pintower.errors import InputError
+from pintower.whole_numbers import INT_MAX, SIZE_MAX
 
 __all__ = [
     "GRAPHS",
@@ -42,6 +43,9 @@ _INSTANCES = ("tokenizer", "query_encoder", "pin_features", "scorer")
 """Triton models that run by themselves; ensembles have no instances."""
 
 Device = Literal["cpu", "gpu"]
+
+_Count = Annotated[int, Field(ge=1, le=INT_MAX)]
+_Delay = Annotated[int, Field(ge=0, le=SIZE_MAX)]
 
 
 class _Model(BaseModel):
@@ -75,8 +79,8 @@ class Calibration(_Model):
 class Threads(_Model):
     """ONNX Runtime's threads for one model."""
 
-    intra_op: Annotated[int, Field(ge=1)] = 1
-    inter_op: Annotated[int, Field(ge=1)] = 1
+    intra_op: _Count = 1
+    inter_op: _Count = 1
 
 
 class Serving(_Model):
@@ -89,10 +93,10 @@ class Serving(_Model):
         queue_delay_us: microseconds that a query may wait for others to be merged with.
     """
 
-    instances: dict[str, Annotated[int, Field(ge=1)]] = {}
-    threads: dict[str, Annotated[int, Field(ge=1)]] = {}
+    instances: dict[str, _Count] = {}
+    threads: dict[str, _Count] = {}
     merge_queries: bool | None = None
-    queue_delay_us: Annotated[int, Field(ge=0)] | None = None
+    queue_delay_us: _Delay | None = None
 
     @model_validator(mode="after")
     def _known(self) -> Self:
@@ -172,10 +176,10 @@ class Target(_Model):
     precision: dict[str, tuple[Precision, ...]]
     calibration: Calibration = Calibration()
     threads: dict[str, Threads]
-    instances: dict[str, Annotated[int, Field(ge=1)]]
-    max_batch_size: Annotated[int, Field(ge=1)]
+    instances: dict[str, _Count]
+    max_batch_size: _Count
     merge_queries: bool
-    queue_delay_us: Annotated[int, Field(ge=0)] = 0
+    queue_delay_us: _Delay = 0
     limits: Limits
 
     @field_validator("precision", mode="before")

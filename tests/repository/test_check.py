@@ -7,9 +7,11 @@ from typing import Any
 
 import onnx
 import pytest
+from google.protobuf import text_format
 
 from pintower.errors import RepositoryError
 from pintower.repository.check import check
+from pintower.repository.pbtxt import parse_config
 
 
 def replace(path: Path, old: str, new: str) -> None:
@@ -191,6 +193,22 @@ def test_a_broken_edge_of_an_ensemble_is_found(
     replace(repository / model / "config.pbtxt", old, new)
     findings = check(repository)
     assert any(reason in finding for finding in findings), findings
+
+
+@pytest.mark.parametrize("value", [str(2**31), "9" * 5000, "٣", "-1", "two", ""])
+@pytest.mark.parametrize("key", ["intra_op_thread_count", "execution_mode"])
+def test_a_number_that_would_end_the_server_is_found(
+    repository: Path, key: str, value: str
+) -> None:
+    """In a parameter that the contract asks for, and in one that was added by hand."""
+    path = repository / "scorer" / "config.pbtxt"
+    config = parse_config(path.read_text("utf-8"), path)
+    config.parameters[key].string_value = value
+    path.write_text(text_format.MessageToString(config), "utf-8")
+    expected = (
+        f"scorer: parameter {key} is {value!r}; allowed is a whole number from 0 to {2**31 - 1}"
+    )
+    assert any(finding.startswith(expected) for finding in check(repository))
 
 
 def test_a_cached_tokenizer_is_found_and_what_ensembles_ask_of_it(repository: Path) -> None:

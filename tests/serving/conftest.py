@@ -14,6 +14,7 @@ from pintower.serving.server import TritonServer
 from tests.serving.tiny_repository import (
     arithmetic_graph,
     model_config,
+    overridable_graph,
     write_model,
     write_relevance,
 )
@@ -45,6 +46,9 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
         name = f"typed_{data_type.removeprefix('TYPE_').lower()}"
         config = model_config(name, max_batch_size=0, dims=[-1], data_type=data_type)
         write_model(folder, config, arithmetic_graph(["n"], element))
+    overridable = model_config("overridable", max_batch_size=0, dims=[-1, 2])
+    overridable.input[1].optional = True
+    write_model(folder, overridable, overridable_graph(2))
     write_relevance(folder)
     return folder
 

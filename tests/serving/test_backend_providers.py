@@ -105,6 +105,8 @@ def test_what_a_target_asks_for_is_understood(target: str, providers: ModuleType
         ({"cuda": {"gpu_mem_limit": "1"}}, "'gpu_mem_limit' has no effect in .*own parameters"),
         ({"tensorrt": {"use_tf32": "0"}}, "unknown parameter 'use_tf32' of .*'tensorrt'"),
         ({"tensorrt": {"precision_mode": "INT8"}}, "'precision_mode' is 'INT8'; allowed is FP32"),
+        ({"tensorrt": {"trt_min_subgraph_size": str(2**31)}}, "'trt_min_subgraph_size' is '21474"),
+        ({"tensorrt": {"max_workspace_size_bytes": "1G"}}, "'max_workspace_size_bytes' is '1G'"),
         ({"rocm": {}}, "unknown execution accelerator 'rocm'.*cuda, tensorrt"),
     ],
 )
@@ -120,6 +122,8 @@ def test_unknown_accelerators_and_parameters_are_refused_by_name(
     [
         ("arena_extend_strategy", "kSameAsRequested", "0, 1"),
         ("gpu_mem_limit", "-1", "a whole number"),
+        ("gpu_mem_limit", "١", "a whole number"),
+        ("gpu_mem_limit", str(2**64), "a whole number"),
         ("do_copy_in_default_stream", "yes", "0, 1, false, true"),
     ],
 )

@@ -15,7 +15,12 @@ from pintower.serving.addresses import free_addresses
 from pintower.serving.environment import ServerEnvironment
 from pintower.serving.metrics import scrape_metrics, subtract_metrics
 from pintower.serving.server import TritonServer
-from tests.serving.tiny_repository import arithmetic_graph, model_config, write_model
+from tests.serving.tiny_repository import (
+    arithmetic_graph,
+    model_config,
+    overridable_graph,
+    write_model,
+)
 
 Infer = Callable[..., InferResult]
 
@@ -47,9 +52,22 @@ def refusals(environment: ServerEnvironment, tmp_path_factory: pytest.TempPathFa
     wrong["on_gpu"].instance_group[0].kind = pb.ModelInstanceGroup.KIND_GPU
     wrong["in_sequences"] = model_config("x", max_batch_size=0, dims=[-1, 4])
     wrong["in_sequences"].sequence_batching.SetInParent()
+    wrong["optional_input"] = model_config("x", max_batch_size=0, dims=[-1, 4])
+    wrong["optional_input"].input[1].optional = True
+    wrong["required_initializer"] = model_config("x", max_batch_size=0, dims=[-1, 4])
+    wrong["no_operators"] = model_config("x", max_batch_size=0, dims=[-1, 4])
+    wrong["no_operators"].model_operations.op_library_filename.append("/nowhere/libops.so")
+    for name, key, value in (
+        ("other_digits", "intra_op_thread_count", "٣"),
+        ("beyond_an_int", "inter_op_thread_count", str(2**31)),
+        ("later_parameter", "session.use_device_allocator_for_initializers", "1"),
+    ):
+        wrong[name] = model_config("x", max_batch_size=0, dims=[-1, 4], parameters={key: value})
     for name, config in wrong.items():
         config.name = name
         graph = arithmetic_graph([1, 4]) if name == "fixed_batch" else unbatched
+        if name == "required_initializer":
+            graph = overridable_graph(4)
         write_model(folder, config, graph)
     write_model(folder, model_config("no_graph", max_batch_size=0, dims=[-1, 4]), unbatched)
     (folder / "no_graph" / "1" / "model.onnx").write_bytes(b"no graph")
@@ -84,6 +102,12 @@ def refusals(environment: ServerEnvironment, tmp_path_factory: pytest.TempPathFa
         ("cuda_top_level", "'gpu_mem_limit' has no effect in the execution accelerator 'cuda'"),
         ("no_graph", "ONNX Runtime 1.19.2 cannot load"),
         ("no_file", "unable to find"),
+        ("optional_input", "input 'B' is optional, and the graph requires it"),
+        ("required_initializer", "input 'B' overrides an initializer and is not optional"),
+        ("no_operators", "the operator library '/nowhere/libops.so' does not load"),
+        ("other_digits", "'intra_op_thread_count' is '٣'; allowed is a whole number"),
+        ("beyond_an_int", f"'inter_op_thread_count' is '{2**31}'; allowed is a whole number"),
+        ("later_parameter", "unknown parameter 'session.use_device_allocator_for_initializers'"),
         ("in_sequences", "does not support 'sequence_batching'"),
     ],
 )
@@ -106,6 +130,12 @@ def test_an_unbatched_model_answers(infer: Infer) -> None:
     result = infer("plain", A=a, B=b)
     np.testing.assert_array_equal(result.as_numpy("SUM"), a + b)
     np.testing.assert_array_equal(result.as_numpy("DIFF"), a - b)
+
+
+def test_an_initializer_is_overridden_where_a_request_says_so(infer: Infer) -> None:
+    a, b = np.float32([[1, 2]]), np.float32([[10, 20]])
+    np.testing.assert_array_equal(infer("overridable", A=a).as_numpy("SUM"), a + 1)
+    np.testing.assert_array_equal(infer("overridable", A=a, B=b).as_numpy("SUM"), a + b)
 
 
 def test_only_requested_outputs_are_returned(infer: Infer) -> None:

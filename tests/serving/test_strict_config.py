@@ -88,6 +88,38 @@ def test_text_tensors_are_refused(strict: ModuleType) -> None:
         )
 
 
+def with_initializer(strict: ModuleType, values: dict[str, Any]) -> None:
+    """Check a configuration against a graph that requires A and lets W be overridden."""
+    spec = strict.tensor_spec
+    a, w, y = (spec(name, "tensor(float)", ("n",)) for name in ("A", "W", "Y"))
+    strict.check_tensors(values, [a], [y], [w])
+
+
+def test_an_input_that_the_graph_requires_may_not_be_optional(strict: ModuleType) -> None:
+    values = config()
+    values["input"][0]["optional"] = True
+    with pytest.raises(strict.ConfigError, match="input 'A' is optional, and the graph requires"):
+        with_initializer(strict, values)
+
+
+def test_an_initializer_may_be_overridden_by_an_optional_input_alone(strict: ModuleType) -> None:
+    values = config()
+    values["input"].append({"name": "W", "data_type": "TYPE_FP32", "dims": [-1]})
+    with pytest.raises(strict.ConfigError, match="input 'W' overrides an initializer and is not"):
+        with_initializer(strict, values)
+    values["input"][1]["optional"] = True
+    with_initializer(strict, values)
+
+
+def test_one_wrong_input_does_not_make_up_for_another(strict: ModuleType) -> None:
+    """The genuine backend counts, and here the count is right: one is not optional."""
+    values = config()
+    values["input"][0]["optional"] = True
+    values["input"].append({"name": "W", "data_type": "TYPE_FP32", "dims": [-1]})
+    with pytest.raises(strict.ConfigError, match="input 'A' is optional"):
+        with_initializer(strict, values)
+
+
 def test_an_optional_input_is_refused_where_requests_are_batched(strict: ModuleType) -> None:
     values = config(8, (4,))
     values["input"][0]["optional"] = True
@@ -130,6 +162,20 @@ def test_parameters_become_session_options(options: ModuleType) -> None:
     assert made.enable_mem_pattern is False
 
 
+def test_the_largest_int_is_a_count_of_threads(options: ModuleType) -> None:
+    made = options.make_session_options(parameters(intra_op_thread_count=str(2**31 - 1)))
+    assert made.intra_op_num_threads == 2**31 - 1
+
+
+def test_an_operator_library_that_does_not_load_is_refused(
+    strict: ModuleType, options: ModuleType
+) -> None:
+    values = config(model_operations={"op_library_filename": ["/nowhere/libops.so"]})
+    message = r"the operator library '/nowhere/libops\.so' does not load: .*/nowhere/libops\.so"
+    with pytest.raises(strict.ConfigError, match=message):
+        options.make_session_options(values)
+
+
 @pytest.mark.parametrize(
     ("level", "name"),
     [
@@ -151,6 +197,14 @@ def test_graph_levels_follow_triton(options: ModuleType, level: int | None, name
     [
         ("intra_op_threads", "1"),
         ("intra_op_thread_count", "two"),
+        ("intra_op_thread_count", "٣"),
+        ("intra_op_thread_count", "²"),
+        ("intra_op_thread_count", "-1"),
+        ("intra_op_thread_count", "1 "),
+        ("intra_op_thread_count", ""),
+        ("intra_op_thread_count", str(2**31)),
+        ("inter_op_thread_count", "9" * 5000),
+        ("session.use_device_allocator_for_initializers", "1"),
         ("execution_mode", "2"),
         ("enable_mem_arena", "yes"),
     ],

@@ -24,6 +24,15 @@ def arithmetic_graph(shape: list[int | str], element: int = FLOAT) -> onnx.Model
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 
 
+def overridable_graph(width: int) -> onnx.ModelProto:
+    """Return the arithmetic graph of shape [n, width] whose B is ones unless a request gives it."""
+    model = arithmetic_graph(["n", width])
+    ones = helper.make_tensor("B", FLOAT, [1, width], [1.0] * width)
+    model.graph.initializer.append(ones)
+    model.graph.input[1].type.tensor_type.shape.dim[0].dim_param = "m"
+    return model
+
+
 def model_config(
     name: str,
     *,

@@ -16,6 +16,7 @@ from pintower.gates import explain, failed, read_gates
 from pintower.models.onnx_structure import read_graph
 from pintower.repository.check_configs import config_findings
 from pintower.repository.check_ensembles import ensemble_findings
+from pintower.repository.check_parameters import parameter_findings
 from pintower.repository.configs import model_configs
 from pintower.repository.interfaces import SERVED_GRAPHS, TEXT_MODELS, interfaces
 from pintower.repository.layout import RepositoryLayout, release_files, text_checksum
@@ -49,6 +50,7 @@ def check(repository: Path) -> list[str]:
         return [str(error)]
     configs, findings = _read_configs(layout, contract)
     for name, (config, text) in configs.items():
+        findings += parameter_findings(name, config)
         if name in release.models:
             expected = model_configs(contract, release.models[name])[name]
             findings += config_findings(name, config, text, expected)

@@ -17,19 +17,9 @@ import onnxruntime
 import triton_python_backend_utils as pb_utils
 from onnxruntime.capi import onnxruntime_pybind11_state as state
 from providers import make_providers, require_device
-from session_options import make_run_options, make_session_options
+from session_options import LOAD_ERRORS, make_run_options, make_session_options
 from strict_config import ConfigError, check_tensors, tensor_spec
 
-LOAD_ERRORS = (
-    state.Fail,
-    state.InvalidArgument,
-    state.InvalidGraph,
-    state.InvalidProtobuf,
-    state.NoModel,
-    state.NoSuchFile,
-    state.NotImplemented,
-    state.RuntimeException,
-)
 RUN_ERRORS = (*LOAD_ERRORS, state.EPFail, ValueError, TypeError, RuntimeError)
 
 

@@ -9,7 +9,7 @@ not become ready.
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from session_options import parameters
+from session_options import INT_MAX, SIZE_MAX, parameters, whole_number
 from strict_config import ConfigError
 
 __all__ = ["CUDA_KEYS", "TENSORRT_KEYS", "make_providers", "require_device"]
@@ -65,6 +65,14 @@ TENSORRT_KEYS = (
     "trt_timing_cache_enable",
     "trt_timing_cache_path",
 )
+TENSORRT_NUMBERS = {
+    "max_workspace_size_bytes": SIZE_MAX,
+    "trt_auxiliary_streams": INT_MAX,
+    "trt_builder_optimization_level": INT_MAX,
+    "trt_max_partition_iterations": INT_MAX,
+    "trt_min_subgraph_size": INT_MAX,
+}
+"""Those the genuine backend reads as a number; one that is larger ends its server."""
 KEYS = {"cuda": CUDA_KEYS, "tensorrt": TENSORRT_KEYS}
 
 Providers = list[tuple[str, dict[str, str]]]
@@ -82,7 +90,8 @@ def make_providers(
         available: providers that this ONNX Runtime was built with.
 
     Raises:
-        ConfigError: for an unknown accelerator or parameter, or a provider that is not available.
+        ConfigError: for an unknown accelerator or parameter, a value out of its range, or a
+            provider that is not available.
     """
     accelerators = _accelerators(config)
     if kind != "GPU":
@@ -169,12 +178,15 @@ def _top_level(config: Mapping[str, Any]) -> dict[str, str]:
         if key not in TOP_LEVEL:
             continue
         words = TOP_LEVEL[key]
-        if words is not None and value not in words or words is None and not value.isdecimal():
-            allowed = "a whole number" if words is None else ", ".join(words)
+        if words is None:
+            found[key] = str(whole_number(config, key, value, SIZE_MAX))
+        elif value in words:
+            found[key] = words[value]
+        else:
             raise ConfigError(
-                f"model '{config['name']}': parameter '{key}' is {value!r}; allowed is {allowed}."
+                f"model '{config['name']}': parameter '{key}' is {value!r}; allowed is "
+                f"{', '.join(words)}."
             )
-        found[key] = value if words is None else words[value]
     return found
 
 
@@ -186,6 +198,9 @@ def _tensorrt(config: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, 
             f"model '{config['name']}': parameter 'precision_mode' is {precision!r}; allowed is "
             f"{', '.join(TENSORRT_PRECISIONS)}."
         )
+    for key, most in TENSORRT_NUMBERS.items():
+        if key in given:
+            whole_number(config, key, given[key], most)
     options = {
         TENSORRT_RENAMED.get(key, key): value
         for key, value in given.items()

@@ -2,18 +2,38 @@
 
 The keys and their meaning are those of the genuine ``onnxruntime`` backend. It ignores a key that
 it does not know, so a misspelled thread count would silently take every core; here it is refused.
+It reads a count as a C int, and one that is larger ends its server; here that is refused too.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
 import onnxruntime
+from onnxruntime.capi import onnxruntime_pybind11_state as state
 from strict_config import ConfigError
 
-__all__ = ["make_run_options", "make_session_options", "parameters"]
+__all__ = [
+    "INT_MAX",
+    "LOAD_ERRORS",
+    "SIZE_MAX",
+    "make_run_options",
+    "make_session_options",
+    "parameters",
+    "whole_number",
+]
 
+LOAD_ERRORS = (
+    state.Fail,
+    state.InvalidArgument,
+    state.InvalidGraph,
+    state.InvalidProtobuf,
+    state.NoModel,
+    state.NoSuchFile,
+    state.NotImplemented,
+    state.RuntimeException,
+)
+"""What ONNX Runtime answers to a graph or a library that it cannot load."""
 ARENA_SHRINKAGE = "memory.enable_memory_arena_shrinkage"
-DEVICE_INITIALIZERS = "session.use_device_allocator_for_initializers"
 CUDA_KEYS = (
     "gpu_mem_limit",
     "arena_extend_strategy",
@@ -27,7 +47,6 @@ KEYS = (
     "enable_mem_arena",
     "enable_mem_pattern",
     ARENA_SHRINKAGE,
-    DEVICE_INITIALIZERS,
     *CUDA_KEYS,
 )
 GRAPH_LEVELS = {
@@ -36,14 +55,17 @@ GRAPH_LEVELS = {
     -1: onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC,
     2: onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL,
 }
-BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
+BOOLEANS = {"true": True, "on": True, "1": True, "false": False, "off": False, "0": False}
+INT_MAX = 2**31 - 1
+SIZE_MAX = 2**64 - 1
 
 
 def make_session_options(config: Mapping[str, Any]) -> onnxruntime.SessionOptions:
     """Return the session options a configuration asks for.
 
     Raises:
-        ConfigError: for an unknown parameter or a value out of its range.
+        ConfigError: for an unknown parameter, a value out of its range, or an operator library that
+            does not load.
     """
     values = parameters(config)
     options = onnxruntime.SessionOptions()
@@ -60,8 +82,7 @@ def make_session_options(config: Mapping[str, Any]) -> onnxruntime.SessionOption
     )
     options.enable_cpu_mem_arena = _boolean(config, values, "enable_mem_arena")
     options.enable_mem_pattern = _boolean(config, values, "enable_mem_pattern")
-    if DEVICE_INITIALIZERS in values:
-        options.add_session_config_entry(DEVICE_INITIALIZERS, values[DEVICE_INITIALIZERS])
+    _add_operators(config, options)
     return options
 
 
@@ -100,17 +121,44 @@ def _graph_level(config: Mapping[str, Any]) -> onnxruntime.GraphOptimizationLeve
     return GRAPH_LEVELS[level]
 
 
-def _count(config: Mapping[str, Any], values: Mapping[str, str], key: str) -> int:
-    text = values.get(key, "0")
-    if not text.isdecimal():
-        raise _bad_value(config, key, text, "a whole number, 0 for ONNX Runtime's own choice")
+def whole_number(config: Mapping[str, Any], key: str, text: str, most: int) -> int:
+    """Return a parameter's number.
+
+    Args:
+        config: the model configuration.
+        key: of the parameter.
+        text: its value.
+        most: the largest that the genuine backend can hold.
+
+    Raises:
+        ConfigError: if it is not written in ASCII digits, or larger.
+    """
+    digits = text.isascii() and text.isdecimal() and len(text) <= len(str(most))
+    if not digits or int(text) > most:
+        raise _bad_value(config, key, text, f"a whole number from 0 to {most}, in ASCII digits")
     return int(text)
+
+
+def _count(config: Mapping[str, Any], values: Mapping[str, str], key: str) -> int:
+    """Return a count of threads; 0 is ONNX Runtime's own choice."""
+    return whole_number(config, key, values.get(key, "0"), INT_MAX)
+
+
+def _add_operators(config: Mapping[str, Any], options: onnxruntime.SessionOptions) -> None:
+    """Load the libraries of custom operators that a configuration names."""
+    for name in config.get("model_operations", {}).get("op_library_filename", ()):
+        try:
+            options.register_custom_ops_library(name)
+        except LOAD_ERRORS as error:
+            raise ConfigError(
+                f"model '{config['name']}': the operator library '{name}' does not load: {error}"
+            ) from None
 
 
 def _boolean(config: Mapping[str, Any], values: Mapping[str, str], key: str) -> bool:
     text = values.get(key, "true").lower()
     if text not in BOOLEANS:
-        raise _bad_value(config, key, values[key], "true, false, 1 or 0")
+        raise _bad_value(config, key, values[key], "true, on, 1, false, off or 0")
     return BOOLEANS[text]
 
 

@@ -4,7 +4,9 @@ The genuine ``onnxruntime`` backend refuses to load a model whose configuration 
 A laxer stand-in would call models ready that fail in production, so every rule here follows the
 genuine one:
 
-- every required graph input is configured, and no other input;
+- every required graph input is configured and not ``optional``; an ``optional`` one overrides an
+  initializer, and no other input is configured (the genuine backend counts: as many inputs that are
+  not optional as the graph requires);
 - every configured output exists in the graph (a subset of the graph's outputs is allowed);
 - data types are equal;
 - with ``max_batch_size`` above 0 the graph's first dimension is dynamic and the configured dims
@@ -74,7 +76,7 @@ def check_tensors(
         config: the model configuration as Triton hands it to a backend.
         inputs: the graph's required inputs.
         outputs: the graph's outputs.
-        overridable: initializers that a request may override; only for ``optional`` inputs.
+        overridable: initializers that a request may override; they are ``optional`` inputs.
 
     Raises:
         ConfigError: at the first disagreement; the message names the model and the tensor.
@@ -87,6 +89,7 @@ def check_tensors(
     for entry in config["input"]:
         _check_supported(model, entry, batched=batched)
         spec = _find(model, entry, known_inputs, "input")
+        _check_optional(model, entry, needed=spec.name in required)
         _check_data_type(model, entry, spec, "input")
         _check_shape(model, entry, spec, "input", batched=batched)
     missing = sorted(required.keys() - {entry["name"] for entry in config["input"]})
@@ -100,6 +103,18 @@ def check_tensors(
         spec = _find(model, entry, known_outputs, "output")
         _check_data_type(model, entry, spec, "output")
         _check_shape(model, entry, spec, "output", batched=batched)
+
+
+def _check_optional(model: str, entry: Mapping[str, Any], *, needed: bool) -> None:
+    """Refuse an optional input that the graph requires, and a required one that it does not."""
+    if bool(entry.get("optional")) != needed:
+        return
+    what, remedy = (
+        ("is optional, and the graph requires it", "take `optional: true` away")
+        if needed
+        else ("overrides an initializer and is not optional", "write `optional: true`")
+    )
+    raise ConfigError(f"model '{model}', input '{entry['name']}' {what}; {remedy}.")
 
 
 def _check_supported(model: str, entry: Mapping[str, Any], *, batched: bool) -> None:
