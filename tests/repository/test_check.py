@@ -57,6 +57,12 @@ def test_a_folder_that_is_no_repository_says_so(tmp_path: Path) -> None:
             "query_encoder: input INPUT_IDS is TYPE_INT32, the contract says TYPE_INT64",
         ),
         (
+            "relevance",
+            'key: "snapshot"\n  value {\n    string_value: "',
+            'key: "snapshot"\n  value {\n    string_value: "0',
+            "relevance: parameter snapshot is 0",
+        ),
+        (
             "scorer",
             "dims: 16",
             "dims: 17",

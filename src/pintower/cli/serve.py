@@ -1,8 +1,8 @@
 """``pintower serve``, ``query`` and ``bench``: the model repository, running."""
 
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -11,20 +11,27 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from pintower.artifacts import read_json, read_manifest
+from pintower.artifacts import read_json
 from pintower.cli.output import print_json, stdout, take_interrupts
+from pintower.cli.served import (
+    STATE,
+    require_built_together,
+    require_repository,
+    require_served,
+    require_stage,
+    served,
+)
 from pintower.client import Client
 from pintower.config import BenchConfig, Recipe
 from pintower.contracts import Contract
-from pintower.errors import GateFailed, InputError, RepositoryError, SetupError
+from pintower.errors import GateFailed, InputError, RepositoryError
 from pintower.models.query_vectors import QueryVectors
 from pintower.models.scores import Scores
 from pintower.pipeline import run_stages
-from pintower.serving.addresses import Addresses, free_addresses
+from pintower.serving.addresses import Addresses
 from pintower.serving.container import container_command
 from pintower.serving.environment import ensure_environment
 from pintower.serving.server import TritonServer
-from pintower.serving.state import read_state
 from pintower.serving.wakeful import wakeful_cpus
 from pintower.stages import STAGES
 
@@ -32,7 +39,6 @@ __all__ = ["bench", "container", "query", "serve"]
 
 logger = logging.getLogger(__name__)
 
-_STATE = ".server.json"
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Port = Annotated[int, typer.Option(min=1, max=65_535, help="Port on 127.0.0.1.")]
 Workdir = Annotated[Path, typer.Option(help="Work folder that holds pins/ and models/.")]
@@ -54,7 +60,7 @@ def serve(
     ] = False,
 ) -> None:
     """Serve a repository on loopback with the genuine Triton server, until interrupted."""
-    _require_repository(repository)
+    require_repository(repository)
     if not unchecked:
         _require_as_released(repository)
     addresses = Addresses(http_port, grpc_port, metrics_port)
@@ -63,7 +69,7 @@ def serve(
         repository,
         addresses=addresses,
         cache_bytes=cache_mib * 2**20,
-        state_file=repository.resolve().parent / _STATE,
+        state_file=repository.resolve().parent / STATE,
     )
     with wakeful_cpus() if wakeful else nullcontext(), server:
         stdout.print(f"Serving {repository}: HTTP {addresses.http_url}, gRPC {addresses.grpc_url}")
@@ -88,7 +94,7 @@ def container(
     ] = False,
 ) -> None:
     """Print the command that serves a repository in NVIDIA's container."""
-    _require_repository(repository)
+    require_repository(repository)
     if redis is not None and cache_mib is not None:
         raise InputError("--redis and --cache-mib exclude each other: give one of them.")
     if not unchecked:
@@ -120,7 +126,8 @@ def query(
     """Rank the catalogue's candidates for a query through the running ensemble."""
     from pintower.data.candidates import CandidateIndex
 
-    index = CandidateIndex.load(_require(workdir / "pins") / "candidates")
+    index = CandidateIndex.load(require_stage(workdir / "pins") / "candidates")
+    require_built_together(workdir)
     pin_ids = index.search(text, candidates)
     if start and url:
         raise InputError("--start and --url exclude each other: give one of them.")
@@ -128,7 +135,8 @@ def query(
     features = None if vectors is None else vectors.matrix([text])
     if features is not None and not features.any():
         logger.info("the dataset has no vector of this query: zeros stand for it")
-    with _served(workdir, url, start) as address, Client(address) as client:
+    with served(workdir, url, start) as address, Client(address) as client:
+        require_served(client, workdir)
         scores = client.rank(text, pin_ids, features)
     if pin_ids and not scores.valid.any():
         raise RepositoryError(
@@ -162,8 +170,9 @@ def _measure(
     if context.invoked_subcommand is not None:
         _require_no_options(context)
         return
-    inputs = {name: _require(workdir / name) for name in ("data", "pins")}
-    inputs["repository"] = _require(workdir / "models")
+    inputs = {name: require_stage(workdir / name) for name in ("data", "pins")}
+    inputs["repository"] = require_stage(workdir / "models")
+    require_built_together(workdir)
     config = BenchConfig(
         requests=requests,
         candidates=candidates,
@@ -208,25 +217,6 @@ def _query_vectors(workdir: Path) -> QueryVectors | None:
     return QueryVectors.of_release(workdir / "data", Contract.load(path))
 
 
-@contextmanager
-def _served(workdir: Path, url: str | None, start: bool) -> Iterator[str]:
-    """Give the gRPC address of a server for a work folder."""
-    repository = workdir / "models"
-    if start:
-        _require_repository(repository)
-        addresses = free_addresses()
-        with TritonServer(ensure_environment(), repository, addresses=addresses):
-            yield addresses.grpc_url
-        return
-    state = read_state(workdir / _STATE) if url is None else None
-    if url is None and state is None:
-        raise SetupError(
-            f"No Triton server is running for {workdir}. Start one with `pintower serve "
-            f"{repository}`, or give --url of one elsewhere, or --start to start it for this query."
-        )
-    yield url or (state.addresses.grpc_url if state else "")
-
-
 def _print_ranking(
     text: str, workdir: Path, pin_ids: Sequence[str], scores: Scores, top: int, *, as_json: bool
 ) -> None:
@@ -267,15 +257,6 @@ def _print_ranking(
     stdout.print(table)
 
 
-def _require(folder: Path) -> Path:
-    if read_manifest(folder) is None:
-        raise InputError(
-            f"{folder} is missing or incomplete. Make it with `pintower run` or `pintower build`, "
-            "or give another --workdir."
-        )
-    return folder
-
-
 def _require_as_released(repository: Path) -> None:
     from pintower.repository.check import check
 
@@ -285,12 +266,4 @@ def _require_as_released(repository: Path) -> None:
         raise GateFailed(
             f"{repository} is not as it was released:\n{lines}\nBuild it again, or serve it all "
             "the same with --unchecked."
-        )
-
-
-def _require_repository(repository: Path) -> None:
-    if not (repository / "release.json").is_file():
-        raise RepositoryError(
-            f"{repository} is not a model repository of pintower: it has no release.json. In a "
-            "work folder the repository is models/; `pintower run` or `pintower build` make one."
         )

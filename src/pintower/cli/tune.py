@@ -12,6 +12,7 @@ from rich.table import Table
 
 from pintower.artifacts import hash_file, write_json
 from pintower.cli.output import print_json, stdout
+from pintower.cli.served import require_built_together
 from pintower.config import BenchConfig
 from pintower.contracts import Contract
 from pintower.errors import GateFailed, InputError, SetupError
@@ -113,6 +114,7 @@ def _subject(workdir: Path, requests: int, candidates: int, *, unique: bool) -> 
             f"{workdir} is no work folder of a run or a build: it has no models/release.json. Give "
             "the folder that models/ lies in."
         )
+    require_built_together(workdir)
 
     @contextmanager
     def variant(serving: Serving) -> Iterator[Path]:

@@ -20,6 +20,7 @@ from pintower.client.messages import (
     query_inputs,
     rank_inputs,
     read_outputs,
+    read_parameters,
 )
 from pintower.client.sync import FIRST_PAUSE
 from pintower.models.scores import Scores
@@ -70,6 +71,14 @@ class AsyncClient:
             )
         except InferenceServerException:
             return False
+
+    async def release(self) -> dict[str, str]:
+        """Return what is served; see :meth:`pintower.client.Client.release`."""
+        try:
+            answer = await self._client.get_model_config("relevance", client_timeout=self._timeout)
+        except InferenceServerException as error:
+            raise explain(error, "relevance", self.url, self._timeout) from None
+        return read_parameters(answer.config)
 
     async def rank(
         self, query: str, pin_ids: Sequence[str], features: ArrayLike | None = None

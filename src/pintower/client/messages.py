@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import tritonclient.grpc as triton
 from numpy.typing import ArrayLike, NDArray
+from tritonclient.grpc.model_config_pb2 import ModelConfig
 from tritonclient.utils import InferenceServerException
 
 from pintower.errors import InputError, PintowerError, RepositoryError, SetupError
@@ -14,18 +15,25 @@ from pintower.models.scores import Scores
 __all__ = [
     "EMBEDDING",
     "SCORES",
+    "RestrictedError",
     "can_retry",
     "explain",
     "no_scores",
     "query_inputs",
     "rank_inputs",
     "read_outputs",
+    "read_parameters",
 ]
 
 SCORES = ("PROBABILITIES", "SCORE", "VALID")
 EMBEDDING = ("EMBEDDING",)
 
 _LEVELS = 5
+_RESTRICTED = "protocol is restricted"
+
+
+class RestrictedError(PintowerError):
+    """The server keeps that part of its API to itself."""
 
 
 def rank_inputs(
@@ -83,18 +91,29 @@ def read_outputs(
     return arrays
 
 
+def read_parameters(config: ModelConfig) -> dict[str, str]:
+    """Return a model's parameters as its configuration states them."""
+    return {key: value.string_value for key, value in config.parameters.items()}
+
+
 def can_retry(error: InferenceServerException) -> bool:
     """Return whether a request never reached a model, so that sending it again is safe.
 
     An error that a model answered with may be in the cache; the same request would then be called a
     success. A deadline leaves open whether it was.
     """
-    return str(error.status()) == "StatusCode.UNAVAILABLE" and not _names_model(error)
+    if str(error.status()) != "StatusCode.UNAVAILABLE" or _RESTRICTED in str(error.message()):
+        return False
+    return not _names_model(error)
 
 
 def explain(error: InferenceServerException, model: str, url: str, timeout: float) -> PintowerError:
     """Return the error a user can act on."""
     status, reason = str(error.status()), str(error.message())
+    if _RESTRICTED in reason:
+        return RestrictedError(
+            f"The Triton server at {url} does not let strangers ask this of '{model}': {reason}."
+        )
     if can_retry(error):
         return SetupError(
             f"No Triton server answers gRPC at {url}; start one with `pintower serve ...`. Its "

@@ -20,6 +20,7 @@ from pintower.client.messages import (
     query_inputs,
     rank_inputs,
     read_outputs,
+    read_parameters,
 )
 from pintower.models.scores import Scores
 
@@ -73,6 +74,24 @@ class Client:
             )
         except InferenceServerException:
             return False
+
+    def release(self) -> dict[str, str]:
+        """Return what the served release consists of, as the server says it.
+
+        Returns:
+            ``space_id``, the artifact ids of ``query_encoder`` and ``scorer``, ``snapshot`` and
+            ``text_package``, as in ``release.json``; less for a release of an earlier pintower.
+
+        Raises:
+            SetupError: if no server answers at the client's url.
+            RepositoryError: if the server has no ensemble ``relevance``.
+            RestrictedError: if the server keeps models' configurations to itself.
+        """
+        try:
+            answer = self._client.get_model_config("relevance", client_timeout=self._timeout)
+        except InferenceServerException as error:
+            raise explain(error, "relevance", self.url, self._timeout) from None
+        return read_parameters(answer.config)
 
     def rank(self, query: str, pin_ids: Sequence[str], features: ArrayLike | None = None) -> Scores:
         """Score pins for a query with the ensemble ``relevance``.

@@ -16,9 +16,10 @@ from pintower.repository.interfaces import (
     ensembles,
     interfaces,
 )
-from pintower.repository.layout import RepositoryLayout
+from pintower.repository.layout import RepositoryLayout, text_checksum
 from pintower.repository.parts import Parts
 from pintower.repository.pbtxt import format_config
+from pintower.repository.release_file import identity
 from pintower.repository.warmup import Warmup, write_warmups
 
 __all__ = ["build_models", "copy_package"]
@@ -40,11 +41,9 @@ def build_models(
         warmups: what each step answers before it is ready, by the step's name.
     """
     layout = RepositoryLayout(root)
-    for name, config in model_configs(parts.contract, version).items():
+    configs = model_configs(parts.contract, version)
+    for name in configs:
         layout.version(name, version).mkdir(parents=True)
-        if name in warmups:
-            write_warmups(config, warmups[name], layout.config(name).parent)
-        layout.config(name).write_text(format_config(config), "utf-8")
     for name in SERVED_GRAPHS:
         source = parts.graphs / parts.contract.graphs[name].file
         shutil.copyfile(source, layout.graph(name, version))
@@ -56,10 +55,26 @@ def build_models(
     write_json(layout.served_encoder(version), encoder)
     copy_package("snapshot", layout.version("pin_features", version))
     _link_tree(parts.snapshot, layout.snapshot(version))
+    for key, value in _identity(parts, layout, version).items():
+        configs["relevance"].parameters[key].string_value = value
+    for name, config in configs.items():
+        if name in warmups:
+            write_warmups(config, warmups[name], layout.config(name).parent)
+        layout.config(name).write_text(format_config(config), "utf-8")
     for name in ensembles(parts.contract):
         note = layout.version(name, version) / "ensemble.txt"
         note.write_text(_ENSEMBLE_NOTE, "utf-8")
     parts.contract.save(layout.contract)
+
+
+def _identity(parts: Parts, layout: RepositoryLayout, version: int) -> dict[str, str]:
+    """Return what the release is told by, once the models that carry text are written."""
+    return identity(
+        parts.contract.space_id,
+        {name: parts.contract.graphs[name].artifact_id for name in SERVED_GRAPHS},
+        parts.snapshot_id,
+        text_checksum(layout.version("tokenizer", version)),
+    )
 
 
 def copy_package(name: str, folder: Path) -> None:

@@ -55,6 +55,8 @@ def check(repository: Path) -> list[str]:
             expected = model_configs(contract, release.models[name])[name]
             findings += config_findings(name, config, text, expected)
     findings += ensemble_findings({name: config for name, (config, _) in configs.items()}, layout)
+    if "relevance" in configs:
+        findings += _identity_findings(configs["relevance"][0], release)
     findings += _release_findings(release, contract)
     findings += _graph_findings(layout, release, contract)
     findings += _space_findings(layout, release, contract)
@@ -101,6 +103,14 @@ def _release_findings(release: Release, contract: Contract) -> Iterator[str]:
                 f"release.json: golden query {golden.query!r} has {len(golden.pin_ids)} pins and "
                 f"{len(golden.scores)} scores"
             )
+
+
+def _identity_findings(config: ModelConfig, release: Release) -> Iterator[str]:
+    """Compare what a server would say of the release with ``release.json``."""
+    for key, wanted in release.identity.items():
+        found = config.parameters[key].string_value if key in config.parameters else None
+        if found != wanted:
+            yield f"relevance: parameter {key} is {found}, release.json says {wanted}"
 
 
 def _graph_findings(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from pintower.artifacts import read_json
+from pintower.artifacts import MANIFEST, read_json
 from pintower.contracts import Contract
 from pintower.errors import RepositoryError
 from pintower.snapshot import Snapshot
@@ -28,6 +28,11 @@ class Parts:
     tokenizer: Path
     rendering: Path
     snapshot: Path
+
+    @property
+    def snapshot_id(self) -> str:
+        """The name that the snapshot was published by."""
+        return str(read_json(self.snapshot / MANIFEST)["snapshot"])
 
 
 def current_snapshot(pins: Path) -> Path:

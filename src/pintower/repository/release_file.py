@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pintower.artifacts import read_json, write_json
 from pintower.errors import RepositoryError
 
-__all__ = ["GoldenQuery", "Release", "SnapshotRecord"]
+__all__ = ["GoldenQuery", "Release", "SnapshotRecord", "identity"]
 
 
 class _Model(BaseModel):
@@ -78,6 +78,11 @@ class Release(_Model):
     golden_runtime: str
     files: Mapping[str, str]
 
+    @property
+    def identity(self) -> dict[str, str]:
+        """What a server of this release says of it."""
+        return identity(self.space_id, self.artifacts, self.snapshot.id, self.text_package)
+
     def save(self, path: Path) -> None:
         """Write ``release.json``."""
         write_json(path, self.model_dump(mode="json"))
@@ -103,3 +108,22 @@ class Release(_Model):
                 for item in error.errors()
             )
             raise RepositoryError(f"{path} is not a complete release: {lines}.") from None
+
+
+def identity(
+    space_id: str, artifacts: Mapping[str, str], snapshot: str, text_package: str
+) -> dict[str, str]:
+    """Return the parameters by which a served ensemble says which release it is of.
+
+    Args:
+        space_id: of both towers.
+        artifacts: served graph to artifact id.
+        snapshot: id of the pin snapshot.
+        text_package: hash over the text package that the python models carry.
+    """
+    return {
+        "space_id": space_id,
+        **artifacts,
+        "snapshot": snapshot,
+        "text_package": text_package,
+    }

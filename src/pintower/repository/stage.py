@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from pintower.artifacts import MANIFEST, read_json
 from pintower.config import RepositoryConfig
 from pintower.contracts import Contract
 from pintower.errors import RepositoryError, SetupError
@@ -124,7 +123,7 @@ def _describe(
         space_id=contract.space_id,
         artifacts={name: contract.graphs[name].artifact_id for name in SERVED_GRAPHS},
         snapshot=SnapshotRecord(
-            id=read_json(parts.snapshot / MANIFEST)["snapshot"],
+            id=parts.snapshot_id,
             artifact_id=offline.snapshot.info["artifact_id"],
             pins=len(offline.snapshot.ids),
         ),
