@@ -1,6 +1,7 @@
 """Fixtures for every test: a seeded two-layer backbone, a tiny catalogue, a tiny student."""
 
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -69,10 +70,13 @@ def tiny_student(
 
 
 def write_tiny_student(backbone: Path, pins: pl.DataFrame, folder: Path, *, seed: int) -> Path:
-    """Write a student folder whose weights follow from the seed."""
+    """Write a student folder whose weights follow from the seed; its texts are the pins'."""
     import torch
 
+    from pintower.data.calibration import write_calibration
+    from pintower.data.tables import empty
     from pintower.models.encoders import build_encoder, save_encoder
+    from pintower.models.freezing import ensure_calibration
     from pintower.models.scoring_head import ScoringHead
     from pintower.models.student import StudentLayout
     from pintower.text.match_features import FEATURES, fit_statistics
@@ -88,4 +92,8 @@ def write_tiny_student(backbone: Path, pins: pl.DataFrame, folder: Path, *, seed
     ScoringHead(16, FEATURES, (8,)).save(layout.scoring_head)
     Rendering(query_max_tokens=16, pin_max_tokens=24).save(layout.text)
     fit_statistics(pins.iter_rows(named=True)).save(layout.match_stats)
+    with tempfile.TemporaryDirectory() as data:
+        log = pins.select(pl.col("engaged_queries").explode().drop_nulls().alias("query"))
+        write_calibration(Path(data), pins, empty("judgments"), log, empty("queries"))
+        ensure_calibration(folder, Path(data))
     return folder

@@ -22,13 +22,14 @@ from pintower.data.tables import DATASET, MATCH_STATISTICS
 from pintower.models.adoption import adopt
 from pintower.models.distillation import Examples, Learner, distil
 from pintower.models.encoders import build_encoder, feature_columns, save_encoder, train_last_layers
+from pintower.models.freezing import freeze_calibration
 from pintower.models.optimization import training_device
 from pintower.models.pin_inputs import feature_matrix, pin_texts
 from pintower.models.pretrained import chosen_prefixes
 from pintower.models.query_vectors import QueryVectors
 from pintower.models.scoring_head import ScoringHead
 from pintower.models.soft_labels import read_examples
-from pintower.models.student import StudentLayout
+from pintower.models.student import Student, StudentLayout
 from pintower.models.tokenization import load_tokenizer
 from pintower.models.towers import Texts, pool_all, start_together
 from pintower.text.match_features import FEATURES, MatchStatistics
@@ -93,6 +94,9 @@ def _distil(config: StudentConfig, inputs: Mapping[str, Path], folder: Path) -> 
     save_encoder(query_encoder.cpu(), layout.query_encoder)
     save_encoder(pin_encoder.cpu(), layout.pin_encoder)
     head.cpu().save(layout.scoring_head)
+    freeze_calibration(
+        Student(layout, query_encoder, pin_encoder, head, rendering, statistics), data
+    )
     training: dict[str, Any] = {
         "query_encoder": config.query_encoder,
         "pin_encoder": config.pin_encoder,

@@ -66,13 +66,13 @@ class Calibration(_Model):
 
     Attributes:
         method: ``minmax``, ``percentile`` or ``entropy``.
-        texts: queries of the log; none of the test split's.
+        texts: how many of the 1,024 queries and pins that are frozen with a student.
         max_error: of a product's result, relative to its size (root mean square): the cheapest way
             to quantize a product within it is taken, the most exact one where none is.
     """
 
     method: Literal["minmax", "percentile", "entropy"] = "minmax"
-    texts: int = Field(default=512, gt=0)
+    texts: int = Field(default=512, gt=0, le=1_024)
     max_error: float = Field(default=0.03, ge=0)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pintower.models.calibration import Calibration
 from pintower.models.student import load_student
 
 QUERIES = [f"{colour} {thing}" for colour in ("red", "blue") for thing in
@@ -42,7 +43,8 @@ def test_an_encoder_alone_is_enough(tiny_backbone: Path, tmp_path: Path) -> None
     assert done.stdout.splitlines()[-1].strip() == (
         "pintower build artifacts/students/my-encoder --dataset DIR --out artifacts/my-encoder"
     )
-    load_student(tmp_path / "artifacts" / "students" / "my-encoder")
+    made = load_student(tmp_path / "artifacts" / "students" / "my-encoder")
+    assert not made.layout.calibration.exists()  # a build calibrates on the user's own texts
 
 
 def test_builds_of_two_students_are_suggested_two_folders(
@@ -78,6 +80,9 @@ def test_judgments_of_a_dataset_fit_the_head(
     student = load_student(tmp_path / "mine")
     assert student.query_encoder[1].pooling_mode == "cls"
     assert (student.rendering.query_prefix, student.rendering.pin_prefix) == ("query: ", "")
+    frozen = Calibration.load(student)
+    assert all(text.startswith("query: ") for text in frozen.queries.texts)
+    assert len(frozen.pins.texts) == 20
     other = pintower("student", "from-encoder", encoder, *arguments, cwd=tmp_path)
     assert other.returncode == 2
     assert "made with another dataset or other options. Give another --out, or --replace" in (

@@ -233,9 +233,11 @@ def test_data_without_a_query_log_is_measured_on_titles(
     assert gates["query_encoder.max_abs"].detail["texts"] > 15
 
 
-def test_data_without_pins_is_refused(tiny_student: Path, data: Path, tmp_path: Path) -> None:
+def test_data_without_the_judged_pins_is_refused(
+    tiny_student: Path, data: Path, tmp_path: Path
+) -> None:
     empty = tmp_path / "data"
     shutil.copytree(data, empty)
     pl.read_parquet(empty / "pins.parquet").clear().write_parquet(empty / "pins.parquet")
-    with pytest.raises(DatasetError, match="no pins"):
+    with pytest.raises(DatasetError, match="not in the pins"):
         export("cpu-fp32", tiny_student, empty, tmp_path / "out")

@@ -7,7 +7,8 @@ import pytest
 
 from pintower.artifacts import write_json
 from pintower.config import LabelsConfig, StudentConfig, TeacherConfig
-from pintower.data.tables import SCHEMAS
+from pintower.data.calibration import write_calibration
+from pintower.data.tables import SCHEMAS, empty
 from pintower.text.match_features import fit_statistics
 
 THINGS = ("red shoes", "blue sofa", "lemon cake", "garden bench", "beach house")
@@ -42,6 +43,8 @@ def write_data(folder: Path, pins: pl.DataFrame, **tables: pl.DataFrame) -> Path
     for name, schema in SCHEMAS.items():
         if name != "pins":
             tables.get(name, pl.DataFrame(schema=schema)).write_parquet(folder / f"{name}.parquet")
+    known = [tables.get(name, empty(name)) for name in ("judgments", "query_log", "queries")]
+    write_calibration(folder, pins, *known)
     fit_statistics(pins.iter_rows(named=True)).save(folder / "match_stats")
     columns = [{"name": "graph_vector", "width": 4}]
     write_json(folder / "dataset.json", {"name": "tiny", "feature_columns": columns})

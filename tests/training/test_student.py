@@ -10,6 +10,7 @@ import torch
 from pintower.artifacts import write_json
 from pintower.config import StudentConfig
 from pintower.errors import DatasetError
+from pintower.models.calibration import Calibration
 from pintower.models.distillation import grouped_batches
 from pintower.models.encoders import embed_tokens, load_encoder
 from pintower.models.pin_inputs import feature_matrix, pin_texts
@@ -39,6 +40,11 @@ def test_student_learns_and_its_folder_loads(
     assert training["loss"][-1]["step"] == info["steps"]
     assert student.embed_pins(tiny_pins).shape == (40, 16)
     assert student.head.match_scale.max() > 1
+    frozen = Calibration.load(student)
+    assert frozen.pins.features is not None
+    assert frozen.pins.features.shape == (40, 4)
+    assert not {"lemon cake", "blue sofa"} & set(frozen.queries.texts)  # test and validation
+    assert "red shoes" in frozen.queries.texts
 
 
 def test_frozen_pin_encoder_keeps_its_backbone_and_trains_its_projection(

@@ -74,6 +74,11 @@ def build(
         ),
     )
     stages = [stage for stage in STAGES if stage.name in BUILD]
+    if not StudentLayout(student).calibration.is_dir():
+        from pintower.models.freezing import ensure_calibration  # torch takes seconds to import
+
+        run_stages(stages[:1], recipe, out)
+        ensure_calibration(student, out / "data")
     outcomes = run_stages(stages, recipe, out, given={"student": student})
     print_outcomes(outcomes, out, as_json=as_json)
     if not as_json:

@@ -54,10 +54,13 @@ def plan(
     from pintower.bench.machine import commit, device, versions
     from pintower.export.plan import make_plan
     from pintower.export.plan_figure import plan_plot
+    from pintower.models.freezing import ensure_calibration
 
     out.mkdir(parents=True, exist_ok=True)
     config = ExportConfig(ranking_queries=queries)
     with data_folder(dataset) as data:
+        for student in students:
+            ensure_calibration(student, data)
         made = make_plan(
             students, names, data, out, max_loss=max_loss, config=config, rounds=rounds
         )

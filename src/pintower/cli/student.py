@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -114,6 +115,7 @@ def _make(config: StudentConfig, dataset: Path | None, folder: Path, key: str) -
     """Run the data stage on the side, then the student stage; return ``training.json``."""
     from pintower import student as stage
     from pintower.data import prepare
+    from pintower.data.calibration import CALIBRATION
     from pintower.data.tables import JUDGMENTS, empty
     from pintower.models.pretrained import pretrained_folder
 
@@ -127,6 +129,7 @@ def _make(config: StudentConfig, dataset: Path | None, folder: Path, key: str) -
         prepare.run(read, {}, data)
         if dataset is None:  # what the generator calls a judgment is no person's
             empty(JUDGMENTS).write_parquet(data / f"{JUDGMENTS}.parquet")
+            shutil.rmtree(data / CALIBRATION)  # a build draws it from the user's own texts
         info: dict[str, Any] = {}
         with write_folder(folder, stage="student", key=key, info=info) as partial:
             info.update(stage.run(config, {"data": data}, partial))

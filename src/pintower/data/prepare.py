@@ -10,6 +10,7 @@ import polars as pl
 
 from pintower.artifacts import write_json
 from pintower.config import DataConfig
+from pintower.data.calibration import write_calibration
 from pintower.data.engagement import NO_ENGAGEMENT, derive_engaged_queries
 from pintower.data.reader import Dataset, read_dataset
 from pintower.data.splits import held_out_queries, normal_forms, split_judgments
@@ -36,9 +37,9 @@ _log = logging.getLogger(__name__)
 
 
 def run(config: DataConfig, inputs: Mapping[str, Path], folder: Path) -> dict[str, Any]:
-    """Write the tables, the match statistics and ``dataset.json``.
+    """Write the tables, the match statistics, ``calibration/`` and ``dataset.json``.
 
-    The latter says what later stages must know of the data: name, public layout, whether it was
+    The last says what later stages must know of the data: name, public layout, whether it was
     generated, the table that the query log was taken from, levels, feature columns and sizes.
 
     Args:
@@ -75,6 +76,7 @@ def run(config: DataConfig, inputs: Mapping[str, Path], folder: Path) -> dict[st
         _tell_vectors(dataset)
     for name, table in tables.items():
         table.write_parquet(folder / f"{name}.parquet")
+    write_calibration(folder, pins, judgments, log, dataset.queries)
     text = pins.select(TEXT_COLUMNS).iter_rows(named=True)
     rows = track(text, "Counting terms", total=len(pins), unit="pins")
     fit_statistics(rows).save(folder / MATCH_STATISTICS)

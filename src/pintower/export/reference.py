@@ -16,15 +16,10 @@ from tokenizers import Tokenizer
 
 from pintower.config import ExportConfig
 from pintower.data.tables import JUDGMENTS, PINS, read_table
-from pintower.export.samples import (
-    EDGE_TEXTS,
-    sample_pins,
-    sample_queries,
-    spread_over_lengths,
-    token_batches,
-)
+from pintower.export.samples import EDGE_TEXTS, token_batches
+from pintower.models.calibration import Calibration
 from pintower.models.pairs import Pairs, number_pairs, pair_match_features
-from pintower.models.pin_inputs import feature_matrix, pin_texts
+from pintower.models.pin_inputs import feature_matrix, pin_texts, spread_over_lengths
 from pintower.models.query_vectors import QueryVectors
 from pintower.models.scoring_head import LEVELS
 from pintower.models.student import Student
@@ -79,8 +74,8 @@ class Reference:
 
     Attributes:
         config: sizes and seed of the samples.
-        student: the torch side, fp32.
-        data: the data stage's folder.
+        student: the torch side, fp32, with the texts that are frozen beside it.
+        data: the data stage's folder; judgments and their pins are read.
     """
 
     config: ExportConfig
@@ -100,9 +95,14 @@ class Reference:
         return load_tokenizer(self.student.layout.pin_encoder, rendering.pin_max_tokens)
 
     @cached_property
+    def frozen(self) -> Calibration:
+        """The student's own texts, drawn when it was made."""
+        return Calibration.load(self.student)
+
+    @cached_property
     def queries(self) -> list[str]:
         """Logged queries of every length, then odd ones."""
-        found = sample_queries(self.data, self.config.parity_texts, self.config.seed)
+        found = self.frozen.compared_queries.texts
         chosen = self._spread(self.query_tokenizer, self.rendered(found))
         return [found[row] for row in chosen] + list(EDGE_TEXTS)
 
@@ -114,12 +114,16 @@ class Reference:
     @cached_property
     def vectors(self) -> QueryVectors | None:
         """Feature vectors of queries, where the query encoder takes them."""
-        return self.student.query_vectors(self.data)
+        known = self.student.query_vectors(self.data)
+        compared = self.frozen.compared_queries
+        if known is None or compared.features is None:
+            return known
+        return known.beside(compared.texts, compared.features)
 
     @cached_property
     def pins(self) -> pl.DataFrame:
         """Real pins and, below them, pins that have an odd title and nothing else."""
-        found = sample_pins(self.data, self.config.parity_texts, self.config.seed)
+        found = self.frozen.compared_pins
         chosen = self._spread(self.pin_tokenizer, pin_texts(found, self.student.rendering))
         return _with_odd_pins(found[chosen])
 
@@ -175,29 +179,25 @@ class Reference:
         return None if self.vectors is None else self.vectors.matrix(queries)
 
     def calibration(self, name: str, count: int) -> list[tuple[NDArray[Any], ...]]:
-        """Return what an encoder takes of real texts, to fix activation ranges on.
+        """Return what an encoder takes of the student's frozen texts, to fix activation ranges on.
 
-        For the query encoder they are logged queries, none of them held out, for the pin encoder
-        pins; the odd texts are among them.
+        The odd texts are among them.
 
         Args:
             name: ``query_encoder`` or ``pin_encoder``.
-            count: real texts, at most.
+            count: frozen texts, at most.
         """
-        if name == "pin_encoder":
-            return self._calibration_pins(count)
-        judged = _judgments(self.data)
-        held_out = set(judged.filter(pl.col("split") == "test")["query"]) if len(judged) else set()
-        sampled = sample_queries(self.data, count, self.config.seed)
-        found = [query for query in sampled if query not in held_out]
-        queries = found[:count] + list(EDGE_TEXTS)
-        return token_batches(self.query_tokenizer, self.rendered(queries), self.matrix(queries))
-
-    def _calibration_pins(self, count: int) -> list[tuple[NDArray[Any], ...]]:
-        found = sample_pins(self.data, count, self.config.seed + 1)
-        pins = _with_odd_pins(found[:count])
-        vectors = feature_matrix(pins, self.student.columns)
-        return token_batches(self.pin_tokenizer, pin_texts(pins, self.student.rendering), vectors)
+        if name == "query_encoder":
+            frozen, tokenizer = self.frozen.queries, self.query_tokenizer
+            odd = self.rendered(EDGE_TEXTS)
+        else:
+            frozen, tokenizer = self.frozen.pins, self.pin_tokenizer
+            odd = pin_texts(pl.DataFrame({"title": EDGE_TEXTS}), self.student.rendering)
+        features = frozen.features
+        if features is not None:
+            none = np.zeros((len(odd), features.shape[1]), dtype=np.float32)
+            features = np.concatenate([features[:count], none])
+        return token_batches(tokenizer, [*frozen.texts[:count], *odd], features)
 
     def _spread(self, tokenizer: Tokenizer, texts: Sequence[str]) -> NDArray[np.int64]:
         lengths = [len(encoding) for encoding in tokenizer.encode_batch_fast(list(texts))]

@@ -1,26 +1,16 @@
-"""The texts on which graph and torch are compared: real ones of every length, and odd ones."""
+"""Odd texts, and texts in the batches that an encoder's graph takes."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from pintower.data.tables import PINS, QUERY_LOG
-from pintower.errors import DatasetError
 from pintower.models.pin_inputs import length_batches
 from pintower.models.tokenization import token_batch
 
-__all__ = [
-    "EDGE_TEXTS",
-    "sample_pins",
-    "sample_queries",
-    "spread_over_lengths",
-    "token_batches",
-]
+__all__ = ["EDGE_TEXTS", "token_batches"]
 
 EDGE_TEXTS = (
     "",
@@ -39,52 +29,6 @@ EDGE_TEXTS = (
 combining marks, control and private characters, punctuation."""
 
 _BATCH_TOKENS = 512
-
-_POOL = 20
-"""Rows looked at for each text wanted, so that rare lengths are found."""
-
-
-def sample_queries(data: Path, count: int, seed: int) -> list[str]:
-    """Return distinct logged queries, more than wanted; pins' titles where there is no log."""
-    queries = _table(data, QUERY_LOG).select(pl.col("query").unique().sort()).collect()["query"]
-    if queries.is_empty():
-        return sample_pins(data, count, seed)["title"].unique(maintain_order=True).to_list()
-    drawn = np.random.default_rng(seed).permutation(len(queries))[: count * _POOL]
-    values: list[str] = queries.gather(drawn).to_list()
-    return values
-
-
-def sample_pins(data: Path, count: int, seed: int) -> pl.DataFrame:
-    """Return rows of the pins table, more than wanted, without reading all of it.
-
-    Raises:
-        DatasetError: if there is no pin.
-    """
-    pins = _table(data, PINS)
-    total = int(pins.select(pl.len()).collect().item())
-    if not total:
-        raise DatasetError(f"{data} holds no pins, so the graphs cannot be compared on any.")
-    drawn = np.random.default_rng(seed).permutation(total)[: count * _POOL]
-    wanted = pl.DataFrame({"row": np.sort(drawn)}, schema={"row": pl.UInt32}).lazy()
-    rows = pins.with_row_index("row").join(wanted, on="row", how="semi")
-    return rows.collect().drop("row")
-
-
-def spread_over_lengths(lengths: Sequence[int], count: int, seed: int) -> NDArray[np.int64]:
-    """Return up to ``count`` positions that cover the lengths evenly: first one of each length.
-
-    Args:
-        lengths: tokens of each text.
-        count: positions wanted.
-        seed: decides among texts of one length.
-    """
-    drawn = np.random.default_rng(seed).permutation(len(lengths))
-    values = np.asarray(lengths, dtype=np.int64)[drawn]
-    order = np.argsort(values, kind="stable")
-    sorted_values = values[order]
-    rank = np.arange(len(order)) - np.searchsorted(sorted_values, sorted_values)
-    chosen: NDArray[np.int64] = drawn[order[np.argsort(rank, kind="stable")]][:count]
-    return chosen
 
 
 def token_batches(
@@ -108,10 +52,3 @@ def token_batches(
         )
         for rows in length_batches(lengths, _BATCH_TOKENS)
     ]
-
-
-def _table(data: Path, name: str) -> pl.LazyFrame:
-    path = data / f"{name}.parquet"
-    if not path.is_file():
-        raise DatasetError(f"{path} does not exist; run the data stage first.")
-    return pl.scan_parquet(path)

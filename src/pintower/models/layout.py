@@ -5,6 +5,8 @@ pin_encoder/       sentence-transformers folder
 scoring_head/      config.json, model.safetensors
 text.json          text rendering
 match_stats/       corpus statistics of the match features
+calibration/       what the graphs are calibrated and compared on (drawn by ``pintower build`` for
+                   a student without it)
 """
 
 from dataclasses import dataclass
@@ -52,8 +54,13 @@ class StudentLayout:
         """The folder of the corpus statistics."""
         return self.root / "match_stats"
 
+    @property
+    def calibration(self) -> Path:
+        """The folder of what the graphs are calibrated and compared on."""
+        return self.root / "calibration"
+
     def require(self) -> None:
-        """Check that every part is there.
+        """Check that every part is there but ``calibration/``, which a build can draw.
 
         Raises:
             StudentError: naming the parts that are missing.

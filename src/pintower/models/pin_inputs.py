@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 from pintower.errors import DatasetError
 from pintower.text.rendering import Rendering, render_pin
 
-__all__ = ["feature_matrix", "length_batches", "pin_texts", "shape_batches", "vector_matrix"]
+__all__ = [
+    "feature_matrix",
+    "length_batches",
+    "pin_texts",
+    "shape_batches",
+    "spread_over_lengths",
+    "vector_matrix",
+]
 
 
 def pin_texts(pins: pl.DataFrame, rendering: Rendering) -> list[str]:
@@ -100,3 +107,20 @@ def shape_batches(
         size = max(1, budget // places)
         for start in range(0, len(rows), size):
             yield rows[start : start + size], places
+
+
+def spread_over_lengths(lengths: Sequence[int], count: int, seed: int) -> NDArray[np.int64]:
+    """Return up to ``count`` positions that cover the lengths evenly: first one of each length.
+
+    Args:
+        lengths: tokens of each text.
+        count: positions wanted.
+        seed: decides among texts of one length.
+    """
+    drawn = np.random.default_rng(seed).permutation(len(lengths))
+    values = np.asarray(lengths, dtype=np.int64)[drawn]
+    order = np.argsort(values, kind="stable")
+    sorted_values = values[order]
+    rank = np.arange(len(order)) - np.searchsorted(sorted_values, sorted_values)
+    chosen: NDArray[np.int64] = drawn[order[np.argsort(rank, kind="stable")]][:count]
+    return chosen

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pintower.contracts import Contract
+from pintower.data.splits import normal_forms
 from pintower.data.tables import QUERIES, read_table
 from pintower.models.pin_inputs import vector_matrix
 from pintower.text.rendering import Rendering, normalize_query
@@ -59,6 +60,12 @@ class QueryVectors:
     def of_release(cls, data: Path | None, contract: Contract) -> Self | None:
         """Read the vectors that a release's query encoder takes; None where it takes none."""
         return cls.load(data, [column.model_dump() for column in contract.query_feature_columns])
+
+    def beside(self, queries: Sequence[str], vectors: NDArray[np.float32]) -> Self:
+        """Return these with vectors FP32 [N, Q] of N more queries; those known already stay."""
+        forms = normal_forms(queries)
+        more = {forms[query]: vector for query, vector in zip(queries, vectors, strict=True)}
+        return replace(self, rows={**more, **self.rows})
 
     def matrix(self, queries: Sequence[str]) -> NDArray[np.float32]:
         """Return the queries' vectors FP32 [N, Q]; that of a query without one is all zero."""

@@ -5,6 +5,7 @@ pin_encoder/       sentence-transformers folder
 scoring_head/      config.json, model.safetensors
 text.json          text rendering
 match_stats/       corpus statistics of the match features
+calibration/       what the graphs are calibrated and compared on
 """
 
 from collections.abc import Sequence

@@ -43,7 +43,7 @@ def test_cut_student_has_fewer_layers_and_the_same_pins(
     student = load_student(folder)
     assert len(layer_stack(student.query_encoder[0].auto_model)) == 1
     assert student.query_encoder[0].auto_model.config.num_hidden_layers == 1
-    for part in ("pin_encoder", "scoring_head", "match_stats"):
+    for part in ("pin_encoder", "scoring_head", "match_stats", "calibration"):
         assert hash_files(folder / part) == hash_files(tiny_student / part)
     assert (folder / "text.json").read_bytes() == (tiny_student / "text.json").read_bytes()
 

@@ -22,6 +22,7 @@ from pintower.models.adoption.evidence import Evidence
 from pintower.models.adoption.selection import choose_head
 from pintower.models.adoption.texts import rendering_for
 from pintower.models.adoption.towers import largest_difference, lay_out
+from pintower.models.freezing import freeze_calibration
 from pintower.models.optimization import training_device
 from pintower.models.pairs import bm25_scores, number_pairs, pair_match_features
 from pintower.models.pretrained import chosen_prefixes, pretrained_folder
@@ -73,6 +74,7 @@ def adopt(config: StudentConfig, data: Path, folder: Path) -> dict[str, Any]:
     else:
         head, told = _fit_to_texts(student, pins, config)
     head.save(student.layout.scoring_head)
+    freeze_calibration(student, data)
     training = {
         "method": config.method,
         "query_encoder": config.query_encoder,

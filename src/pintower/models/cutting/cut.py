@@ -3,7 +3,7 @@
 import copy
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from pintower.models.cutting.texts import QueryTexts, read_texts
 from pintower.models.cutting.vocabulary import cut_embeddings, shrink_vocabulary
 from pintower.models.embedding import embed_texts
 from pintower.models.encoders import layer_stack, save_encoder
+from pintower.models.freezing import freeze_calibration
 from pintower.models.layout import StudentLayout
 from pintower.models.student import Student, load_student
 from pintower.models.tokenization import load_tokenizer
@@ -81,8 +82,9 @@ def cut_student(
 ) -> Cut:
     """Write a student folder whose query encoder is smaller and gives the same embeddings.
 
-    Pin encoder, scoring head, rendering and match statistics are the source's, so its pins stay
-    valid as they are.
+    Pin encoder, scoring head, rendering, match statistics and what the graphs are calibrated on are
+    the source's, so its pins stay valid as they are. A source that has nothing to calibrate on is
+    given it, out of the data.
 
     Args:
         source: a student folder.
@@ -121,6 +123,10 @@ def cut_student(
         rendered = [render_query(text, student.rendering) for text in needed]
         cut_embeddings(cut, shrink_vocabulary(whole, rendered))
     _write(student.layout, cut, StudentLayout(folder))
+    if student.layout.calibration.is_dir():
+        shutil.copytree(student.layout.calibration, StudentLayout(folder).calibration)
+    else:
+        freeze_calibration(replace(student, layout=StudentLayout(folder)), data)
     own = load_tokenizer(StudentLayout(folder).query_encoder, student.rendering.query_max_tokens)
     after = _cosines(student, cut, own, texts)
     made = Cut(

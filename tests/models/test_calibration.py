@@ -1,0 +1,85 @@
+"""What graphs are calibrated on is a part of the student: written once, and hashed."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from pintower.artifacts import hash_files
+from pintower.data.calibration import write_calibration
+from pintower.data.tables import empty
+from pintower.errors import SetupError, StudentError
+from pintower.models.calibration import Calibration
+from pintower.models.freezing import ensure_calibration
+from pintower.models.layout import space_id
+from pintower.models.pin_inputs import feature_matrix, pin_texts
+from pintower.models.student import load_student
+
+
+@pytest.fixture
+def student(tiny_student: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(tiny_student, tmp_path / "student"))
+
+
+def data_of(pins: pl.DataFrame, folder: Path) -> Path:
+    folder.mkdir()
+    log = pl.DataFrame({"query": ["Red  Shoes", "sofa"]})
+    write_calibration(folder, pins, empty("judgments"), log, empty("queries"))
+    return folder
+
+
+def test_texts_are_kept_as_the_encoders_see_them(
+    student: Path, tiny_pins: pl.DataFrame, tmp_path: Path
+) -> None:
+    shutil.rmtree(student / "calibration")
+    ensure_calibration(student, data_of(tiny_pins, tmp_path / "data"))
+    loaded = load_student(student)
+    frozen = Calibration.load(loaded)
+    assert sorted(frozen.queries.texts) == ["red shoes", "sofa"]
+    assert frozen.queries.features is None
+    assert sorted(frozen.compared_queries.texts) == ["Red  Shoes", "sofa"]
+    texts = pin_texts(tiny_pins, loaded.rendering)
+    features = feature_matrix(tiny_pins, loaded.columns)
+    assert features is not None and frozen.pins.features is not None
+    wanted = {text: row.tolist() for text, row in zip(texts, features, strict=True)}
+    given = zip(frozen.pins.texts, frozen.pins.features, strict=True)
+    assert {text: row.tolist() for text, row in given} == wanted
+    assert frozen.pins.features.dtype == np.float32
+
+
+def test_what_is_there_is_never_drawn_again_and_is_no_part_of_the_space(
+    student: Path, tiny_pins: pl.DataFrame, tmp_path: Path
+) -> None:
+    before, space = hash_files(student), space_id(student)
+    ensure_calibration(student, data_of(tiny_pins[:5], tmp_path / "data"))
+    assert hash_files(student) == before
+    shutil.rmtree(student / "calibration")
+    ensure_calibration(student, tmp_path / "data")
+    assert hash_files(student) != before
+    assert space_id(student) == space
+
+
+def test_a_student_without_it_is_told_what_draws_it(student: Path) -> None:
+    shutil.rmtree(student / "calibration")
+    with pytest.raises(StudentError, match=r"no calibration/.*`pintower build` draws it"):
+        Calibration.load(load_student(student))
+
+
+@pytest.mark.parametrize("name", ["pins", "queries", "compared_pins", "compared_queries"])
+def test_a_changed_file_is_refused(student: Path, name: str) -> None:
+    path = student / "calibration" / f"{name}.parquet"
+    pl.read_parquet(path)[1:].write_parquet(path)
+    with pytest.raises(StudentError, match="not those that calibration.json names"):
+        Calibration.load(load_student(student))
+
+
+def test_a_folder_that_cannot_be_written_says_what_to_do(
+    student: Path, tiny_pins: pl.DataFrame, tmp_path: Path
+) -> None:
+    shutil.rmtree(student / "calibration")
+    (student / ".calibration").write_text("in the way, as a read-only folder would be")
+    with pytest.raises(SetupError, match=r"Make .* writable, or copy it"):
+        ensure_calibration(student, data_of(tiny_pins, tmp_path / "data"))
+    assert not (student / "calibration").exists()
