@@ -47,6 +47,16 @@ def test_space_id_moves_with_weights_and_rendering_but_not_with_library_versions
     config = folder / "query_encoder" / "config.json"
     config.write_text(json.dumps({**json.loads(config.read_text()), "transformers_version": "0"}))
     assert space_id(folder) == original
+    modules = folder / "query_encoder" / "modules.json"
+    moved = [
+        {**module, "type": "elsewhere." + module["type"].rpartition(".")[2]}
+        for module in json.loads(modules.read_text())
+    ]
+    modules.write_text(json.dumps(moved))
+    assert space_id(folder) == original
+    moved[1]["type"] = "elsewhere.Other"
+    modules.write_text(json.dumps(moved))
+    assert space_id(folder) != original
     text = folder / "text.json"
     text.write_text(json.dumps({**json.loads(text.read_text()), "pin_max_tokens": 23}))
     assert space_id(folder) != original

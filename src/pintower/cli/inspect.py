@@ -17,7 +17,7 @@ __all__ = ["check", "doctor"]
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
-_PACKAGES = ("torch", "transformers", "sentence-transformers", "optimum-onnx", "onnxruntime",
+_PACKAGES = ("torch", "transformers", "sentence-transformers", "optimum", "onnxruntime",
              "tritonclient", "numpy")  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import onnx
 from numpy.typing import NDArray
 from onnxruntime.transformers.fusion_options import FusionOptions
 from onnxruntime.transformers.optimizer import optimize_model
+from optimum.utils import NormalizedConfigManager, NormalizedTextConfig
 from transformers import PretrainedConfig
 
 from pintower.contracts import GraphContract
@@ -56,8 +57,7 @@ def fuse(
     fused = optimize_model(
         str(source),
         "bert",
-        num_heads=int(getattr(config, "num_attention_heads", 0) or 0),
-        hidden_size=int(getattr(config, "hidden_size", 0) or 0),
+        **_attention_shape(config),
         optimization_options=options,
         opt_level=0,
     )
@@ -73,6 +73,19 @@ def fuse(
             contract.name, difference,
         )  # fmt: skip
         shutil.copyfile(source, target)
+
+
+def _attention_shape(config: PretrainedConfig) -> dict[str, int]:
+    """Return heads and width of attention, whatever a family calls them; 0 where it has none."""
+    try:
+        kind = NormalizedConfigManager.get_normalized_config_class(config.model_type)
+    except KeyError:
+        kind = NormalizedTextConfig
+    normalized = kind(config)
+    return {
+        "num_heads": int(getattr(normalized, "num_attention_heads", 0) or 0),
+        "hidden_size": int(getattr(normalized, "hidden_size", 0) or 0),
+    }
 
 
 def _difference(

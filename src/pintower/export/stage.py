@@ -38,7 +38,7 @@ _TOLD = ("query_encoder.min_cosine", "ranking.ndcg_loss_rel", "pin_encoder.max_a
 
 _ENCODERS = ("pin_encoder", "query_encoder")
 
-_PACKAGES = ("onnxruntime", "openvino", "onnx", "optimum-onnx", "torch", "transformers")
+_PACKAGES = ("onnxruntime", "openvino", "onnx", "optimum", "torch", "transformers")
 
 
 def run(config: ExportConfig, inputs: Mapping[str, Path], folder: Path) -> dict[str, Any]:

@@ -1,17 +1,16 @@
 """From a torch module to an ONNX file that is what its contract says."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar
 
 import onnx
 import torch
-from optimum.exporters.onnx import export
-from optimum.exporters.onnx.config import TextEncoderOnnxConfig
-from optimum.utils import DummyInputGenerator, NormalizedTextConfig
+from torch import nn
+from transformers import PreTrainedModel
 
 from pintower.contracts import DType, GraphContract, Tensor
-from pintower.export.graphs import EncoderGraph, ScorerGraph
 
 __all__ = ["conform", "trace"]
 
@@ -21,67 +20,76 @@ _AXIS_SIZES = {"batch": 2, "length": 9, "pins": 3}
 _TORCH_TYPES: dict[DType, torch.dtype] = {"INT64": torch.int64, "FP32": torch.float32}
 
 
-class _ContractInputs(DummyInputGenerator):  # type: ignore[misc]
-    """Gives a contract's inputs to the tracer: token ids and masks of ones, seeded floats."""
-
-    SUPPORTED_INPUT_NAMES = ()
-
-    def __init__(self, contract: GraphContract) -> None:
-        self.tensors = {tensor.name.lower(): tensor for tensor in contract.inputs}
-
-    def supports_input(self, input_name: str) -> bool:
-        return input_name in self.tensors
-
-    def generate(self, input_name: str, framework: str = "pt", **_: Any) -> Any:
-        tensor = self.tensors[input_name]
-        shape = [dim if isinstance(dim, int) else _AXIS_SIZES[dim] for dim in tensor.shape]
-        dtype = _TORCH_TYPES[tensor.dtype]
-        if dtype is torch.int64:
-            values = torch.ones(shape, dtype=dtype)
-        else:
-            values = torch.rand(shape, generator=torch.Generator().manual_seed(0))
-        # optimum asks for arrays where it runs the file to learn a width that tracing left open.
-        return values.numpy() if framework == "np" else values
-
-
-class _ContractOnnxConfig(TextEncoderOnnxConfig):  # type: ignore[misc]
-    """Tells optimum a graph's names and varying axes, from the contract."""
-
-    NORMALIZED_CONFIG_CLASS = NormalizedTextConfig
-    contract: ClassVar[GraphContract]
-
-    @property
-    def inputs(self) -> dict[str, dict[int, str]]:
-        return {tensor.name.lower(): _varying(tensor) for tensor in self.contract.inputs}
-
-    @property
-    def outputs(self) -> dict[str, dict[int, str]]:
-        return {tensor.name: _varying(tensor) for tensor in self.contract.outputs}
-
-    def _create_dummy_input_generator_classes(self, **_: Any) -> list[DummyInputGenerator]:
-        return [_ContractInputs(self.contract)]
-
-
-def trace(graph: EncoderGraph | ScorerGraph, contract: GraphContract, path: Path) -> None:
+def trace(graph: nn.Module, contract: GraphContract, path: Path) -> None:
     """Write a graph as an fp32 ONNX file that its contract describes.
+
+    Traced by torch's older exporter: what the newer one makes of an encoder is no faster in ONNX
+    Runtime and has no attention that its optimizer knows (``bench/LOG.md``).
 
     Args:
         graph: takes the contract's inputs, in lower case, and returns its outputs by name.
         contract: resolved.
         path: of the file.
     """
-    config_class = type("GraphOnnxConfig", (_ContractOnnxConfig,), {"contract": contract})
-    config = config_class(graph.config, task="feature-extraction")
-    with warnings.catch_warnings():
+    tensors = (*contract.inputs, *contract.outputs)
+    names = [tensor.name.lower() for tensor in contract.inputs]
+    inputs = {
+        name: _traced_with(tensor) for name, tensor in zip(names, contract.inputs, strict=True)
+    }
+    varying = {
+        tensor.name.lower() if tensor in contract.inputs else tensor.name: _varying(tensor)
+        for tensor in tensors
+    }
+    with torch.no_grad(), _eager_attention(graph), warnings.catch_warnings():
         # The tracer warns of every Python branch it follows; the parity gates measure what it made.
         warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)  # type: ignore[attr-defined]
         # A decoder's mask is looked up by position, which is never negative.
         warnings.filterwarnings("ignore", message="Exporting aten::index operator")
-        # optimum calls torch's older exporter by intent; torch says so twice.
-        legacy = r"optimum\.exporters|torch\.onnx"
-        warnings.filterwarnings("ignore", category=DeprecationWarning, module=legacy)
-        export(graph.eval(), config, path, opset=contract.opset)
+        # The older exporter is meant; torch says several times that there is a newer one.
+        warnings.filterwarnings("ignore", message="You are using the legacy TorchScript-based")
+        warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"torch\.onnx")
+        torch.onnx.export(
+            graph.eval(),
+            (inputs,),
+            path,
+            input_names=names,
+            output_names=[tensor.name for tensor in contract.outputs],
+            dynamic_axes=varying,
+            opset_version=contract.opset,
+            dynamo=False,
+        )
     conform(path, contract)
+
+
+@contextmanager
+def _eager_attention(graph: nn.Module) -> Iterator[None]:
+    """Compute attention by single operators inside the block, with a mask that is added.
+
+    ONNX Runtime's optimizer knows that form. torch's own attention operator takes a mask of truth
+    values from transformers 5 on, which is traced to a Where and an IsNaN for each layer.
+    """
+    configs = [
+        module.config
+        for module in graph.modules()
+        if isinstance(module, PreTrainedModel) and module.config._attn_implementation is not None
+    ]
+    before = [config._attn_implementation for config in configs]
+    try:
+        for config in configs:
+            config._attn_implementation = "eager"
+        yield
+    finally:
+        for config, name in zip(configs, before, strict=True):
+            config._attn_implementation = name
+
+
+def _traced_with(tensor: Tensor) -> torch.Tensor:
+    """Return an input to trace with: token ids and masks of ones, seeded floats."""
+    shape = [dim if isinstance(dim, int) else _AXIS_SIZES[dim] for dim in tensor.shape]
+    dtype = _TORCH_TYPES[tensor.dtype]
+    if dtype is torch.int64:
+        return torch.ones(shape, dtype=dtype)
+    return torch.rand(shape, generator=torch.Generator().manual_seed(0))
 
 
 def conform(path: Path, contract: GraphContract) -> None:

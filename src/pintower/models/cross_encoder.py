@@ -14,6 +14,7 @@ from transformers.utils import logging as transformers_logging
 from pintower.artifacts import hash_file, hash_json, read_json, write_json
 from pintower.errors import StudentError
 from pintower.models.backbones import find_backbone
+from pintower.models.loading import no_bars
 from pintower.models.optimization import autocast, training_device
 from pintower.models.scoring_head import LEVELS
 from pintower.text.rendering import PIN_SOURCES, Rendering, render_query
@@ -122,7 +123,8 @@ class CrossEncoder:
     def save(self, folder: Path, *, backbone: str) -> None:
         """Write a Hugging Face model folder with the rendering and the settings beside it."""
         layout = TeacherLayout(folder)
-        self.model.save_pretrained(folder)
+        with no_bars():
+            self.model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
         self.rendering.save(layout.text)
         settings = {"encoder": backbone, "max_length": self.max_length, "bf16": self.bf16}
@@ -139,12 +141,13 @@ class CrossEncoder:
         try:
             rendering = Rendering.load(layout.text)
             settings = read_json(layout.settings)
-            model = AutoModelForSequenceClassification.from_pretrained(folder)
+            with no_bars():
+                model = AutoModelForSequenceClassification.from_pretrained(folder)
             tokenizer = AutoTokenizer.from_pretrained(folder)
             limits = {"max_length": settings["max_length"], "bf16": settings["bf16"]}
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise StudentError(f"{folder} is not a complete teacher folder: {error}") from error
-        model.eval().to(training_device())
+        model.float().eval().to(training_device())
         return cls(model=model, tokenizer=tokenizer, rendering=rendering, **limits)
 
 
@@ -190,7 +193,8 @@ def build_cross_encoder(
                 "batches with. Give it a pad_token and save it again."
             )
         config.pad_token_id = tokenizer.pad_token_id
-        model = AutoModelForSequenceClassification.from_pretrained(folder, config=config)
+        with no_bars():
+            model = AutoModelForSequenceClassification.from_pretrained(folder, config=config)
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise StudentError(f"The encoder {backbone!r} cannot be a teacher: {error}") from error
     finally:

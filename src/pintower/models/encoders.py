@@ -1,6 +1,7 @@
 """Encoders: sentence-transformers folders whose last layers project to the shared width."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ from sentence_transformers.base.modules import Dense, Transformer
 from sentence_transformers.sentence_transformer.modules import Normalize, Pooling
 from torch import Tensor, nn
 
+from pintower.artifacts import read_json
 from pintower.errors import StudentError
 from pintower.models.backbones import find_backbone
 from pintower.models.feature_projection import FeatureProjection
+from pintower.models.loading import no_bars
 
 __all__ = [
     "build_encoder",
@@ -23,6 +26,10 @@ __all__ = [
     "save_encoder",
     "train_last_layers",
 ]
+
+
+_OWN = f"{FeatureProjection.__module__}.{FeatureProjection.__name__}"
+"""Our own kind of module, as a folder's ``modules.json`` names it."""
 
 
 def build_encoder(
@@ -50,9 +57,10 @@ def build_encoder(
     if pooling is None:
         stated = (folder / "modules.json").is_file()
         pooling = _pooling(load_encoder(folder)).pooling_mode if stated else "mean"
-    transformer = Transformer(
-        str(folder), config_kwargs={} if layers is None else {"num_hidden_layers": layers}
-    )
+    with no_bars():
+        transformer = Transformer(
+            str(folder), config_kwargs={} if layers is None else {"num_hidden_layers": layers}
+        )
     config = transformer.auto_model.config
     if layers is not None and len(layer_stack(transformer.auto_model)) != layers:
         raise StudentError(f"The encoder {backbone!r} has fewer than {layers} layers.")
@@ -65,11 +73,11 @@ def build_encoder(
     else:
         projection = Dense(hidden, width, activation_function=nn.Identity())
     modules = [transformer, Pooling(hidden, pooling_mode=pooling), projection, Normalize()]
-    return SentenceTransformer(modules=modules, device="cpu")
+    return SentenceTransformer(modules=modules, device="cpu").float()
 
 
 def load_encoder(folder: Path) -> SentenceTransformer:
-    """Read a sentence-transformers folder onto the CPU, in evaluation mode.
+    """Read a sentence-transformers folder onto the CPU, in fp32 and evaluation mode.
 
     Raises:
         StudentError: if the folder is absent or is not one.
@@ -80,14 +88,34 @@ def load_encoder(folder: Path) -> SentenceTransformer:
             "Save the encoder with SentenceTransformer.save()."
         )
     try:
-        return SentenceTransformer(str(folder), device="cpu").eval()
+        with no_bars():
+            entries = read_json(folder / "modules.json")
+            if any(entry["type"] == _OWN for entry in entries):
+                modules = [_load_module(folder, entry) for entry in entries]
+                return SentenceTransformer(modules=modules, device="cpu").float().eval()
+            return SentenceTransformer(str(folder), device="cpu").float().eval()
     except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
         raise StudentError(f"{folder} cannot be loaded: {error}") from error
 
 
+def _load_module(folder: Path, entry: Mapping[str, str]) -> nn.Module:
+    """Load one module of a folder that holds a module of ours.
+
+    sentence-transformers takes a module from outside itself for foreign code, and would trust all
+    code that a folder brings for the sake of it.
+    """
+    name, _, kind = entry["type"].rpartition(".")
+    if entry["type"] != _OWN and not name.startswith("sentence_transformers."):
+        raise ValueError(f"{entry['type']} is a module of foreign code")
+    loader = FeatureProjection if entry["type"] == _OWN else getattr(import_module(name), kind)
+    module: nn.Module = loader.load(str(folder), subfolder=entry["path"])
+    return module
+
+
 def save_encoder(encoder: SentenceTransformer, folder: Path) -> None:
     """Write an encoder as a sentence-transformers folder."""
-    encoder.save(str(folder), create_model_card=False)
+    with no_bars():
+        encoder.save(str(folder), create_model_card=False)
 
 
 def embed_tokens(

@@ -125,7 +125,8 @@ def space_id(folder: Path) -> str:
     """Return the space id: what query side and pin side must agree on.
 
     A SHA-256 over both towers' weights, tokenizers, pooling and projection settings, and the text
-    rendering. Which library version saved the folder plays no part.
+    rendering. The version of the library that saved the folder and the place of a module's class in
+    it play no part.
     """
     layout = StudentLayout(folder)
     parts: dict[str, Any] = {"text.json": read_json(layout.text)}
@@ -136,7 +137,13 @@ def space_id(folder: Path) -> str:
                 parts[name] = hash_file(path)
             elif path.name in {"config.json", "modules.json"}:
                 value = read_json(path)
-                if isinstance(value, dict):
-                    value = {key: item for key, item in value.items() if key not in _VOLATILE}
-                parts[name] = value
+                parts[name] = _lasting(value)
     return hash_json(parts)
+
+
+def _lasting(value: Any) -> Any:
+    """Return what a JSON file says without what tells which library version wrote it."""
+    if isinstance(value, list):
+        kinds = [str(module["type"]).rpartition(".")[2] for module in value]
+        return [{**module, "type": kind} for module, kind in zip(value, kinds, strict=True)]
+    return {key: item for key, item in value.items() if key not in _VOLATILE}

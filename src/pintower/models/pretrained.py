@@ -13,6 +13,7 @@ from pintower.config import StudentConfig
 from pintower.errors import StudentError
 from pintower.models.backbones import find_backbone
 from pintower.models.encoders import load_encoder
+from pintower.models.loading import no_bars
 
 __all__ = ["chosen_prefixes", "load_pretrained", "pretrained_folder"]
 
@@ -58,10 +59,11 @@ def load_pretrained(folder: Path, pooling: str | None = None) -> SentenceTransfo
 def _pool_plain(folder: Path, pooling: str | None) -> SentenceTransformer:
     trust = {"trust_remote_code": False}
     try:
-        transformer = Transformer(
-            str(folder), model_kwargs=dict(trust), processor_kwargs=dict(trust),
-            config_kwargs=dict(trust),
-        )  # fmt: skip
+        with no_bars():
+            transformer = Transformer(
+                str(folder), model_kwargs=dict(trust), processor_kwargs=dict(trust),
+                config_kwargs=dict(trust),
+            )  # fmt: skip
     except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
         raise StudentError(f"{folder} cannot be loaded: {error}") from error
     if transformer.modality_config.get("text", {}).get("method_output_name") != "last_hidden_state":
