@@ -14,7 +14,7 @@ import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,8 @@ class Manifest:
         created: seconds since the epoch.
         seconds: wall time the stage took.
         info: a few numbers worth showing (rows, pins, steps).
+        parts: what the key is the hash of, by name; empty where an earlier version wrote it.
+        drawn: hash over the data that was drawn from, which the key leaves out; empty for none.
     """
 
     stage: str
@@ -57,6 +59,8 @@ class Manifest:
     created: float
     seconds: float
     info: dict[str, Any]
+    parts: dict[str, Any] = field(default_factory=dict)
+    drawn: str = ""
 
 
 def hash_json(value: Any) -> str:
@@ -165,7 +169,14 @@ def lock_folder(folder: Path, instead: str) -> Iterator[None]:
 
 @contextmanager
 def write_folder(
-    target: Path, *, stage: str, key: str, info: Mapping[str, Any], resume: bool = False
+    target: Path,
+    *,
+    stage: str,
+    key: str,
+    info: Mapping[str, Any],
+    resume: bool = False,
+    parts: Mapping[str, Any] | None = None,
+    drawn: str = "",
 ) -> Iterator[Path]:
     """Give a partial folder to write into; on success write its manifest and publish it.
 
@@ -175,6 +186,9 @@ def write_folder(
         key: hash over config and inputs.
         info: read when the block ends, so the block may fill it.
         resume: start from what an interrupted run with the same key left.
+        parts: read when the block ends; the manifest's key is their hash then, and no longer
+            ``key``.
+        drawn: for the manifest.
     """
     started = time.time()
     folder = partial_folder(target, key, resume=resume)
@@ -186,11 +200,13 @@ def write_folder(
         raise
     manifest = Manifest(
         stage=stage,
-        key=key,
+        key=key if parts is None else hash_json(parts),
         content=hash_json(hash_files(folder)),
         created=time.time(),
         seconds=round(time.time() - started, 3),
         info=dict(info),
+        parts=dict(parts or {}),
+        drawn=drawn,
     )
     write_json(folder / MANIFEST, vars(manifest))
     publish_folder(folder, target)

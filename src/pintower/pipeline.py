@@ -1,28 +1,31 @@
 """The pipeline: runs the stages that have to run again.
 
-A stage's key is a hash over its section of the recipe, the content of the folders it reads (a
-user's dataset and local encoders too) and the hand-written files it builds from. A folder whose
-manifest carries the same key is complete and unchanged and is skipped.
+A folder whose manifest carries the stage's key (:mod:`pintower.keys`) is complete and unchanged and
+is skipped. Of the data a stage is given its view alone, in a folder of links and selected rows.
 """
 
 import importlib
 import logging
+import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pintower import __version__
 from pintower.artifacts import hash_files, hash_json, lock_folder, read_manifest, write_folder
-from pintower.assets import asset
 from pintower.config import Recipe
 from pintower.errors import InputError
+from pintower.keys import Input, changed_parts, data_view, stage_parts
 from pintower.stages import Stage
 
-__all__ = ["Outcome", "require_own", "run_stages"]
+__all__ = ["Outcome", "given_inputs", "require_own", "run_stages"]
 
 logger = logging.getLogger(__name__)
+
+_VIEWS = ".views"
+"""Folder in the work folder, there while a stage runs."""
 
 
 @dataclass(frozen=True)
@@ -65,73 +68,79 @@ def run_stages(
     Raises:
         PintowerError: as the stages do; SetupError if another run works in the same folder.
     """
-    folders: dict[str, Path] = dict(given or {})
-    contents = {name: hash_json(hash_files(path)) for name, path in folders.items()}
+    inputs = given_inputs(given)
     outcomes: list[Outcome] = []
     forced = False
     with lock_folder(workdir, "give another --workdir"):
+        shutil.rmtree(workdir / _VIEWS, ignore_errors=True)
         for stage in stages:
             forced = forced or stage.name == force_from
-            folder = stage.place(workdir)
-            outcome = _run_stage(stage, recipe, folder, folders, contents, force=forced)
-            outcomes.append(outcome)
+            outcomes.append(_run_stage(stage, recipe, workdir, inputs, force=forced))
     return outcomes
 
 
+def given_inputs(given: Mapping[str, Path] | None) -> dict[str, Input]:
+    """Return the folders made elsewhere as inputs."""
+    return {name: Input(path, hash_json(hash_files(path))) for name, path in (given or {}).items()}
+
+
 def _run_stage(
-    stage: Stage,
-    recipe: Recipe,
-    folder: Path,
-    folders: dict[str, Path],
-    contents: dict[str, str],
-    *,
-    force: bool,
+    stage: Stage, recipe: Recipe, workdir: Path, inputs: dict[str, Input], *, force: bool
 ) -> Outcome:
-    section = getattr(recipe, stage.name)
-    inputs = {name: folders[name] for name in stage.inputs if name in folders}
-    key = hash_json(
-        {
-            "stage": stage.name,
-            "version": __version__,
-            "config": _config(section),
-            "inputs": {name: contents[name] for name in inputs},
-            "assets": {name: _sources(asset(name)) for name in stage.assets},
-        }
-    )
+    section, folder = getattr(recipe, stage.name), stage.place(workdir)
+    read = {name: inputs[name] for name in stage.inputs if name in inputs}
     manifest = read_manifest(folder)
     _require_apart(folder, stage, section)
     require_own(folder, stage.name)
-    ran = force or manifest is None or manifest.key != key
-    if ran:
-        logger.info("%s: running", stage.name)
+    parts = stage_parts(stage, recipe, read, None if manifest is None else folder)
+    why = ["asked for"] if force else changed_parts(manifest, parts)
+    if why:
+        logger.info("%s: running (%s)", stage.name, "; ".join(why))
         started = time.monotonic()
         info: dict[str, Any] = {}
         run = importlib.import_module(stage.module).run
-        with write_folder(
-            folder, stage=stage.name, key=key, info=info, resume=stage.resumable
-        ) as partial:
-            info.update(run(section, inputs, partial))
+        found = data_view(stage, read, None)
+        drawn = read["data"].content if found is not None and found[0].drawn else ""
+        with (
+            _folders(stage, read, workdir) as folders,
+            write_folder(
+                folder,
+                stage=stage.name,
+                key=hash_json([parts, drawn]),  # what was drawn counts as long as it is not whole
+                info=info,
+                resume=stage.resumable,
+                parts=parts,
+                drawn=drawn,
+            ) as partial,
+        ):
+            info.update(run(section, folders, partial))
+            made = stage_parts(stage, recipe, read, partial)
+            parts.clear()
+            parts.update(made)
         logger.info("%s: done in %.1f s", stage.name, time.monotonic() - started)
         manifest = read_manifest(folder)
     if manifest is None:
         raise InputError(f"{folder} lost its manifest while the run was going on.")
-    folders[stage.name] = folder
-    contents[stage.name] = manifest.content
-    return Outcome(stage.name, ran, manifest.seconds, manifest.info)
+    inputs[stage.name] = Input(folder, manifest.content)
+    return Outcome(stage.name, bool(why), manifest.seconds, manifest.info)
 
 
-def _config(section: Any) -> dict[str, Any]:
-    """Return what of a section counts for the key: of a folder its bytes, not its place."""
-    values: dict[str, Any] = section.model_dump(mode="json")
-    for name, value in values.items():
-        if name.endswith(("encoder", "plan")) and value and Path(value).is_dir():
-            values[name] = hash_files(Path(value))
-    path = getattr(section, "path", None)
-    if path is not None:
-        from pintower.data.reader import fingerprint
-
-        values["path"] = fingerprint(path)
-    return values
+@contextmanager
+def _folders(stage: Stage, read: Mapping[str, Input], workdir: Path) -> Iterator[dict[str, Path]]:
+    """Give the folders that a stage reads; of the data its view, as long as the block lasts."""
+    folders = {name: entry.folder for name, entry in read.items()}
+    found = data_view(stage, read, None)
+    if found is None:
+        yield folders
+        return
+    view, source = found
+    place = workdir / _VIEWS / stage.name
+    place.mkdir(parents=True)
+    try:
+        view.write(source, place)
+        yield {**folders, "data": place}
+    finally:
+        shutil.rmtree(workdir / _VIEWS)
 
 
 def _require_apart(folder: Path, stage: Stage, section: Any) -> None:
@@ -158,8 +167,3 @@ def require_own(folder: Path, stage: str) -> None:
             f"{folder} holds files that pintower did not make, and the {stage} stage would "
             "replace them. Move them, or give another folder."
         )
-
-
-def _sources(folder: Path) -> dict[str, str]:
-    hashes = hash_files(folder)
-    return {name: value for name, value in hashes.items() if "__pycache__" not in name}

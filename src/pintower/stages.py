@@ -1,6 +1,6 @@
 """Which stages there are, what each reads, and which of them a recipe has."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pintower.config import Recipe
@@ -20,6 +20,8 @@ class Stage:
         folder: its folder's name, where that is not the stage's.
         resumable: a killed run's partial folder is taken up again.
         assets: hand-written folders it builds from.
+        view: what it reads of the data, one of :data:`pintower.data.views.VIEWS`; the whole folder
+            without one.
     """
 
     name: str
@@ -28,6 +30,7 @@ class Stage:
     folder: str = ""
     resumable: bool = False
     assets: tuple[str, ...] = ()
+    view: str = ""
 
     def place(self, workdir: Path) -> Path:
         """Return the stage's folder in a work folder."""
@@ -36,15 +39,15 @@ class Stage:
 
 STAGES = (
     Stage("data", "pintower.data.prepare", ()),
-    Stage("teacher", "pintower.teacher", ("data",)),
-    Stage("labels", "pintower.labels", ("data", "teacher"), resumable=True),
-    Stage("student", "pintower.student", ("data", "labels")),
-    Stage("evaluation", "pintower.evaluation", ("data", "teacher", "student")),
-    Stage("export", "pintower.export", ("data", "student"), assets=("export",)),
-    Stage("pins", "pintower.pins", ("data", "student", "export"), resumable=True),
+    Stage("teacher", "pintower.teacher", ("data",), view="teacher"),
+    Stage("labels", "pintower.labels", ("data", "teacher"), resumable=True, view="labels"),
+    Stage("student", "pintower.student", ("data", "labels"), view="student"),
+    Stage("evaluation", "pintower.evaluation", ("data", "teacher", "student"), view="evaluation"),
+    Stage("export", "pintower.export", ("data", "student"), assets=("export",), view="export"),
+    Stage("pins", "pintower.pins", ("data", "student", "export"), resumable=True, view="pins"),
     Stage("repository", "pintower.repository", ("data", "export", "pins"), folder="models",
-          assets=("triton_models",)),
-    Stage("bench", "pintower.bench", ("data", "pins", "repository")),
+          assets=("triton_models",), view="repository"),
+    Stage("bench", "pintower.bench", ("data", "pins", "repository"), view="bench"),
     Stage(
         "report",
         "pintower.report",
@@ -62,8 +65,13 @@ BUILD = ("data", "export", "pins", "repository")
 
 def stages_of(recipe: Recipe) -> list[Stage]:
     """Return the stages a recipe has: teacher and labels only where it distils its student."""
-    left_out = _DISTILLATION if recipe.student.method == "encoder" else ()
-    return [stage for stage in STAGES if stage.name not in left_out]
+    if recipe.student.method != "encoder":
+        return list(STAGES)
+    return [
+        replace(stage, view="adopted student") if stage.name == "student" else stage
+        for stage in STAGES
+        if stage.name not in _DISTILLATION
+    ]
 
 
 def select_stages(

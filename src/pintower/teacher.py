@@ -51,9 +51,8 @@ def run(config: TeacherConfig, inputs: Mapping[str, Path], folder: Path) -> dict
     training = judgments.filter(pl.col("split") == "train")
     if training.is_empty():
         raise DatasetError(
-            f"{inputs['data']} holds {len(judgments)} judgments, none of them for training; the "
-            "teacher needs some. Add judgments to the dataset or lower data.validation_share and "
-            "data.test_share."
+            "The dataset's judgments are held out, none of them for training, and the teacher "
+            "needs some. Add judgments or lower data.validation_share and data.test_share."
         )
     if config.pairs is not None and config.pairs < len(training):
         drawn = np.random.default_rng(config.seed).permutation(len(training))[: config.pairs]

@@ -58,7 +58,7 @@ def test_every_table_is_written_in_its_schema(dataset: Path, tmp_path: Path) -> 
     assert all(described["judged_queries"].values())
     assert MatchStatistics.load(out / "match_stats").pins == 2
     assert sorted(path.name for path in out.iterdir()) == [
-        "dataset.json", "impressions.parquet", "judgments.parquet", "match_stats",
+        "calibration", "dataset.json", "impressions.parquet", "judgments.parquet", "match_stats",
         "pins.parquet", "query_log.parquet",
     ]  # fmt: skip
 

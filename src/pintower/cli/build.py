@@ -7,9 +7,10 @@ import typer
 
 from pintower.cli.output import stdout
 from pintower.cli.precisions import listed_precisions
-from pintower.cli.run import print_outcomes
+from pintower.cli.run import print_forecast, print_outcomes
 from pintower.config import DataConfig, ExportConfig, PinsConfig, Recipe, RepositoryConfig
 from pintower.errors import InputError
+from pintower.forecast import forecast
 from pintower.gates import read_gates, require_gate_names
 from pintower.models.layout import StudentLayout
 from pintower.pipeline import run_stages
@@ -50,6 +51,10 @@ def build(
     served_gates: Annotated[
         bool, typer.Option(help="Serve the repository on this machine and measure it.")
     ] = True,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Say which stages would run, why and how long; run none."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Export, gate, embed the pins and build the Triton model repository."""
@@ -74,12 +79,16 @@ def build(
         ),
     )
     stages = [stage for stage in STAGES if stage.name in BUILD]
+    given = {"student": student}
+    if dry_run:
+        print_forecast(forecast(stages, recipe, out, given=given), out, as_json=as_json)
+        return
     if not StudentLayout(student).calibration.is_dir():
         from pintower.models.freezing import ensure_calibration  # torch takes seconds to import
 
         run_stages(stages[:1], recipe, out)
         ensure_calibration(student, out / "data")
-    outcomes = run_stages(stages, recipe, out, given={"student": student})
+    outcomes = run_stages(stages, recipe, out, given=given)
     print_outcomes(outcomes, out, as_json=as_json)
     if not as_json:
         stdout.print(_told(out))

@@ -8,11 +8,12 @@ import typer
 from rich.table import Table
 
 from pintower.cli.output import print_json, stdout
+from pintower.forecast import Forecast, forecast
 from pintower.pipeline import Outcome, run_stages
 from pintower.recipes import find_recipe, load_recipe
 from pintower.stages import STAGES, select_stages
 
-__all__ = ["print_outcomes", "run"]
+__all__ = ["print_forecast", "print_outcomes", "run"]
 
 _STAGES = ", ".join(stage.name for stage in STAGES)
 
@@ -38,6 +39,10 @@ def run(
     show: Annotated[
         bool, typer.Option("--show", help="Print the recipe with every key, and run nothing.")
     ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Say which stages would run, why and how long; run none."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Run a recipe: every stage that is not complete and unchanged."""
@@ -47,6 +52,9 @@ def run(
         return
     folder = workdir or Path("artifacts") / loaded.name
     stages = select_stages(loaded, until, start)
+    if dry_run:
+        print_forecast(forecast(stages, loaded, folder, force_from=start), folder, as_json=as_json)
+        return
     outcomes = run_stages(stages, loaded, folder, force_from=start)
     print_outcomes(outcomes, folder, as_json=as_json)
 
@@ -65,6 +73,31 @@ def print_outcomes(outcomes: Sequence[Outcome], workdir: Path, *, as_json: bool)
         state = "ran" if outcome.ran else "up to date"
         table.add_row(outcome.stage, state, f"{outcome.seconds:.1f}", made)
     stdout.print(table)
+
+
+def print_forecast(told: Sequence[Forecast], workdir: Path, *, as_json: bool) -> None:
+    """Print what would become of the stages."""
+    if as_json:
+        print_json({"workdir": str(workdir), "stages": [vars(item) for item in told]})
+        return
+    table = Table("stage", "", "minutes", "why", title=str(workdir), title_justify="left")
+    for item in told:
+        minutes = "unknown" if item.minutes is None else f"{item.minutes:.1f}"
+        shown = "" if item.state == "up to date" else minutes
+        table.add_row(item.stage, item.state, shown, "; ".join(item.why))
+    stdout.print(table)
+    sure = [item for item in told if item.state == "runs"]
+    if not any(item.state == "may run" for item in told) and not sure:
+        stdout.print(f"Nothing to do: all {len(told)} stages in {workdir} are up to date.")
+        return
+    known = [item.minutes for item in sure if item.minutes is not None]
+    more = [item.minutes or 0.0 for item in told if item.state == "may run"]
+    words = [f"As the last runs took: {sum(known):.1f} minutes"]
+    if more:
+        words.append(f"up to {sum(known) + sum(more):.1f} with the stages that may run")
+    if lacking := len(sure) - len(known):
+        words.append(f"{lacking} stages have not run yet, and their time is unknown")
+    stdout.print("; ".join(words) + ".")
 
 
 def _number(value: object) -> str:
