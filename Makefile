@@ -1,6 +1,7 @@
-# `make demo` and `make test` work on a fresh machine with Python 3.11 or 3.12, git and make.
-PYTHON ?= $(shell for python in python3 python3.12 python3.11; do \
-	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null \
+# `make demo` and `make test` work on a fresh machine with Python 3.11, 3.12 or 3.13, git and make.
+# 3.14 is not tested, and the server's Python backend has no stub for it (docs/triton.md).
+PYTHON ?= $(shell for python in python3 python3.12 python3.13 python3.11; do \
+	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
 	&& command -v $$python && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
@@ -42,7 +43,7 @@ format: $(STAMP)
 install: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt
-	@test -n "$(PYTHON)" || { echo "error: pintower needs Python 3.11 or 3.12 (apt install python3 python3-venv), or name one: make PYTHON=/path/to/python"; exit 2; }
+	@test -n "$(PYTHON)" || { echo "error: pintower needs Python 3.11, 3.12 or 3.13, and there is none; python3 here is $$(python3 -V 2>&1 || true). Install Python 3.12 (apt install python3.12 python3.12-venv, or uv python install 3.12) or name one: make PYTHON=/path/to/python3.12"; exit 2; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) -c constraints.txt torch
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) -c constraints.txt -e '.[bench,cluster,cpu,demo,dev,openvino,tune]'

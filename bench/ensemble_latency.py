@@ -83,8 +83,8 @@ def measure(workdir: Path, requests: int, rounds: int) -> dict[str, Any]:
     Raises:
         PintowerError: if the folder is not finished or a server does not start.
     """
-    environment = ensure_environment()
     repository = workdir / "models"
+    environment = ensure_environment(Contract.load(repository / "contract.json").target.triton)
     load = unique_load(workdir / "data", workdir / "pins", requests, 100)
     warmup = warmup_load(workdir / "data", workdir / "pins", load, WARM_UP, 100)
     if read_json(repository / "contract.json")["symbols"]["Q"]:

@@ -18,6 +18,7 @@ from sentence_transformers import SentenceTransformer
 from pintower.artifacts import read_json
 from pintower.bench.machine import commit, device, versions
 from pintower.client import Client
+from pintower.contracts import Contract
 from pintower.data.tables import JUDGMENTS, PINS, read_table
 from pintower.errors import PintowerError
 from pintower.models.layout import StudentLayout
@@ -99,8 +100,9 @@ def through_triton(workdir: Path, queries: list[str], pin_ids: list[str]) -> NDA
     if not known.all():
         raise PintowerError(f"{workdir} serves {known.sum()} of the {len(known)} judged pins.")
     addresses = free_addresses()
+    triton = Contract.load(workdir / "models" / "contract.json").target.triton
     with (
-        TritonServer(ensure_environment(), workdir / "models", addresses=addresses),
+        TritonServer(ensure_environment(triton), workdir / "models", addresses=addresses),
         Client(addresses.grpc_url) as client,
     ):
         embedded = np.stack([client.embed(query) for query in queries])

@@ -44,8 +44,8 @@ requirements=$root/triton_models
     -r "$root/bench/gpu/requirements-library.txt" "$root"
 "$python" -m pip download --only-binary=:all: -d "$wheels/server" \
     -r "$requirements/requirements-local.txt" -r "$root/bench/gpu/requirements-server-cuda.txt"
-sed 's/^onnxruntime==/onnxruntime-gpu==/' "$requirements/requirements-local-nodeps.txt" \
-    > "$wheels/server/nodeps.txt"
+sed -n 's/^onnxruntime = "\(.*\)"/onnxruntime-gpu==\1/p' "$root/export/triton/24.10.toml" \
+    | cat "$requirements/requirements-local-nodeps.txt" - > "$wheels/server/nodeps.txt"
 "$python" -m pip download --only-binary=:all: --no-deps -d "$wheels/server" \
     -r "$wheels/server/nodeps.txt"
 du -sh "$carried"/*

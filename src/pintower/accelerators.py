@@ -16,6 +16,7 @@ from pintower.whole_numbers import INT_MAX, SIZE_MAX, is_whole_number
 
 __all__ = [
     "CUDA_PARAMETERS",
+    "PRECISION_PARAMETERS",
     "TENSORRT_PARAMETERS",
     "TOP_LEVEL_PARAMETERS",
     "Accelerator",
@@ -70,6 +71,9 @@ TENSORRT_PARAMETERS: Mapping[str, _Kind] = {
     "trt_timing_cache_path": "text",
 }
 """Parameters of the accelerator ``tensorrt``, without those that follow from something else."""
+
+PRECISION_PARAMETERS = ("precision_mode", "trt_layer_norm_fp32_fallback")
+"""Parameters of TensorRT that mean nothing from version 11 on, where a graph's own types count."""
 
 _REFUSED: Mapping[str, str] = {
     "device_id": "Triton sets it, one instance a GPU",

@@ -219,17 +219,21 @@ class ExportConfig(_Section):
 
     Attributes:
         target: a file of ``export/targets``, without its ending.
+        triton: the Triton release to build for, a file of ``export/triton``; None takes the one
+            that the target names.
         pin_precision: of the pin encoder, tried in order; None takes the target's list. ``bf16``
             needs OpenVINO and a CPU with products in bfloat16.
         parity_texts: real texts on which graph and torch are compared.
         ranking_queries: judged queries, at most, on which their rankings are.
         allow: names of gates that may fail; they are marked as overruled.
-        target_runtime: load each graph in the target's own ONNX Runtime, the server environment's,
-            which is installed when it is missing; without it that is left unmeasured.
+        target_runtime: load each graph in the ONNX Runtime of the target's Triton release, in a
+            server environment that is installed when it is missing; without it that is left
+            unmeasured.
         seed: for the sample of texts.
     """
 
     target: str = "cpu-int8-static"
+    triton: str | None = None
     pin_precision: Annotated[tuple[Precision, ...], Field(min_length=1)] | None = None
     parity_texts: Positive = 200
     ranking_queries: Positive = 300

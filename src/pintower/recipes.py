@@ -57,7 +57,8 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
             f"{path} needs a dataset: --set data.path=DIR. The comments in the recipe say which "
             "one and where to download it."
         )
-    load_target(recipe.export.target)  # a wrong one is better refused before hours of training
+    # A wrong one is better refused before hours of training.
+    load_target(recipe.export.target, recipe.export.triton)
     return recipe
 
 

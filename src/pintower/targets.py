@@ -19,6 +19,7 @@ from pydantic import (
 from pintower.accelerators import Accelerator, TensorRTAccelerator
 from pintower.assets import asset
 from pintower.errors import InputError
+from pintower.triton_releases import TritonRelease, load_triton_release
 from pintower.whole_numbers import INT_MAX, SIZE_MAX
 
 __all__ = [
@@ -149,10 +150,7 @@ class Target(_Model):
             the CPU.
         accelerator: how ONNX Runtime uses the GPU, and for which models; of GPU targets alone.
         instruction_set: what the CPU should have, by the flags of ``/proc/cpuinfo``.
-        triton_release: NVIDIA's release.
-        onnxruntime: version that release carries.
-        max_ir_version: newest ONNX IR it loads.
-        max_opset: newest operator set it loads.
+        triton: the Triton release that serves; a target's file names it.
         precision: of each graph. Several are tried in order; the first that passes its gates is
             taken.
         calibration: of static int8.
@@ -169,10 +167,7 @@ class Target(_Model):
     device: Device = "cpu"
     accelerator: Accelerator | None = None
     instruction_set: tuple[Annotated[str, Field(pattern=r"^[a-z0-9_]+$")], ...] = ()
-    triton_release: str
-    onnxruntime: str
-    max_ir_version: int
-    max_opset: int
+    triton: TritonRelease
     precision: dict[str, tuple[Precision, ...]]
     calibration: Calibration = Calibration()
     threads: dict[str, Threads]
@@ -181,6 +176,12 @@ class Target(_Model):
     merge_queries: bool
     queue_delay_us: _Delay = 0
     limits: Limits
+
+    @field_validator("triton", mode="before")
+    @classmethod
+    def _known(cls, value: Any) -> Any:
+        """Take a release by its name."""
+        return load_triton_release(value) if isinstance(value, str) else value
 
     @field_validator("precision", mode="before")
     @classmethod
@@ -272,11 +273,15 @@ class Target(_Model):
                 )
 
 
-def load_target(name: str) -> Target:
+def load_target(name: str, triton: str | None = None) -> Target:
     """Read ``export/targets/<name>.toml``.
 
+    Args:
+        name: of the target.
+        triton: the Triton release to build for; None takes the one that the target names.
+
     Raises:
-        InputError: if there is no such target, or it says what cannot be.
+        InputError: if there is no such target or release, or it says what cannot be.
     """
     folder = asset("export", "targets")
     path = folder / f"{name}.toml"
@@ -284,7 +289,8 @@ def load_target(name: str) -> Target:
         known = ", ".join(sorted(file.stem for file in folder.glob("*.toml")))
         raise InputError(f"Unknown target {name!r}; allowed: {known}.")
     try:
-        return Target.model_validate(tomllib.loads(path.read_text("utf-8")))
+        values = tomllib.loads(path.read_text("utf-8"))
+        return Target.model_validate(values if triton is None else {**values, "triton": triton})
     except ValidationError as error:
         lines = "\n".join(
             f"  {'.'.join(str(part) for part in item['loc'])}: {item['msg']}"

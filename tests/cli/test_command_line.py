@@ -68,8 +68,12 @@ def test_an_interrupt_says_that_the_same_command_goes_on(tmp_path: Path) -> None
 
 def test_doctor_answers_in_json(tmp_path: Path) -> None:
     done = pintower("doctor", "--json", cwd=tmp_path)
-    checks = {item["name"]: item for item in json.loads(done.stdout)}
+    told = json.loads(done.stdout)
+    checks = {item["name"]: item for item in told["checks"]}
     assert checks["torch"]["ok"]
+    releases = {item["name"]: item for item in told["triton"]}
+    assert releases["26.11"]["onnxruntime"] == "1.27.0"
+    assert len(releases["26.11"]["faults"]) < len(releases["24.10"]["faults"])
     assert "Traceback" not in done.stderr
 
 

@@ -33,10 +33,11 @@ def export(
 
 
 def use_target(monkeypatch: pytest.MonkeyPatch, **changes: object) -> None:
-    def changed(name: str) -> Target:
-        target = load_target(name)
+    def changed(name: str, triton: str | None) -> Target:
+        target = load_target(name, triton)
         limits = target.limits.model_copy(update=changes.pop("limits", {}))
-        return target.model_copy(update={**changes, "limits": limits})
+        release = target.triton.model_copy(update=changes.pop("triton", {}))
+        return target.model_copy(update={**changes, "limits": limits, "triton": release})
 
     monkeypatch.setattr(stage, "load_target", changed)
 
@@ -198,7 +199,7 @@ def test_overruled_gate_lets_the_export_pass_and_is_marked(
 def test_graph_newer_than_the_target_is_refused_before_it_is_run(
     tiny_student: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    use_target(monkeypatch, max_opset=16, max_ir_version=7)
+    use_target(monkeypatch, triton={"max_opset": 16, "max_ir_version": 7})
     with pytest.raises(GateFailed, match=r"preflight\.opset: measured 17, allowed <= 16") as raised:
         export("cpu-fp32", tiny_student, data, tmp_path / "out")
     assert "preflight.ir_version: measured 8, allowed <= 7" in str(raised.value)

@@ -11,6 +11,7 @@ from pintower.export.preflight import preflight
 from pintower.gates import Gate, explain, failed
 from pintower.serving.machine import cpu_flags
 from pintower.targets import Target, load_target
+from pintower.triton_releases import triton_releases
 from tests.test_targets import TARGETS
 
 
@@ -22,18 +23,25 @@ def stopped(target: Target) -> dict[str, str]:
     return {item.name: explain(item) for item in failed(preflight(target))}
 
 
+def on_triton(**changes: Any) -> Target:
+    """Return a target for a Triton release that is changed."""
+    triton = load_target("cpu-fp32").triton.model_copy(update=changes)
+    return changed("cpu-fp32", triton=triton)
+
+
 def told(target: Target, name: str) -> Gate:
     (item,) = (item for item in preflight(target) if item.name == f"preflight.{name}")
     return item
 
 
+@pytest.mark.parametrize("triton", [release.name for release in triton_releases()])
 @pytest.mark.parametrize("name", TARGETS)
-def test_every_target_that_comes_along_passes(name: str) -> None:
-    assert stopped(load_target(name)) == {}
+def test_every_target_that_comes_along_passes(name: str, triton: str) -> None:
+    assert stopped(load_target(name, triton)) == {}
 
 
 def test_contracts_newer_than_the_target_are_refused() -> None:
-    lines = stopped(changed("cpu-fp32", max_opset=16, max_ir_version=7))
+    lines = stopped(on_triton(max_opset=16, max_ir_version=7))
     assert lines.keys() == {"preflight.opset", "preflight.ir_version"}
     assert "measured 17, allowed <= 16" in lines["preflight.opset"]
 
@@ -66,7 +74,7 @@ def test_the_pin_encoder_may_be_in_bf16_whatever_the_target(name: str) -> None:
 
 @pytest.mark.parametrize(("version", "refused"), [("1.8.2", False), ("99.0", True)])
 def test_a_build_machine_behind_the_target_is_refused(version: str, refused: bool) -> None:
-    lines = stopped(changed("cpu-fp32", onnxruntime=version))
+    lines = stopped(on_triton(onnxruntime=version))
     assert ("preflight.onnxruntime_older" in lines) == refused
     if refused:
         assert onnxruntime.__version__ in lines["preflight.onnxruntime_older"]
@@ -74,7 +82,7 @@ def test_a_build_machine_behind_the_target_is_refused(version: str, refused: boo
 
 def test_versions_are_compared_as_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(onnxruntime, "__version__", "1.9.1")
-    assert "preflight.onnxruntime_older" in stopped(changed("cpu-fp32", onnxruntime="1.19.2"))
+    assert "preflight.onnxruntime_older" in stopped(on_triton(onnxruntime="1.19.2"))
 
 
 def test_missing_instructions_are_told_and_stop_nothing(

@@ -42,7 +42,9 @@ def built() -> BuiltGraph:
 
 
 def target(version: str = onnxruntime.__version__) -> Target:
-    return load_target("cpu-fp32").model_copy(update={"onnxruntime": version})
+    settings = load_target("cpu-fp32")
+    triton = settings.triton.model_copy(update={"onnxruntime": version})
+    return settings.model_copy(update={"triton": triton})
 
 
 def test_a_graph_that_loads_passes(tmp_path: Path) -> None:
@@ -75,12 +77,12 @@ def test_it_is_told_where_no_runtime_is_asked_or_it_is_another(tmp_path: Path) -
 def test_an_operator_that_only_a_newer_runtime_knows_fails(tmp_path: Path) -> None:
     path = graph(tmp_path, "RMSNormalization", opset=23)
     settings = load_target("cpu-fp32")
-    runtime = find_target_runtime()
-    assert runtime.version == settings.onnxruntime
+    runtime = find_target_runtime(settings)
+    assert runtime.version == settings.triton.onnxruntime
     assert loads_gate(built(), path, target(), OWN).passed
     item = loads_gate(built(), path, settings, runtime)
     assert not item.passed
-    assert settings.onnxruntime in item.detail["onnxruntime"]
+    assert settings.triton.onnxruntime in item.detail["onnxruntime"]
     assert "support for domain ai.onnx is till opset 21" in item.detail["error"]
 
 
@@ -96,7 +98,7 @@ class Session(onnxruntime.InferenceSession):
         found = super().run(names, feeds, *rest)
         return [1.01 * row if name == "EMBEDDING" else row for name, row in zip(names, found)]
 onnxruntime.InferenceSession = Session
-onnxruntime.__version__ = {load_target("cpu-fp32").onnxruntime!r}
+onnxruntime.__version__ = {load_target("cpu-fp32").triton.onnxruntime!r}
 sys.argv = sys.argv[2:]
 runpy.run_path(sys.argv[0], run_name="__main__")
 """,
@@ -105,7 +107,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
     python = tmp_path / "python"
     python.write_text(f'#!/bin/sh\nexec {sys.executable} {script} "$@"\n', "utf-8")
     python.chmod(0o755)
-    return TargetRuntime(python, load_target("cpu-fp32").onnxruntime)
+    return TargetRuntime(python, load_target("cpu-fp32").triton.onnxruntime)
 
 
 def test_a_graph_that_only_the_target_computes_otherwise_fails_there(
@@ -115,7 +117,7 @@ def test_a_graph_that_only_the_target_computes_otherwise_fails_there(
     another_runtime: TargetRuntime,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("pintower.export.stage.find_target_runtime", lambda: another_runtime)
+    monkeypatch.setattr("pintower.export.stage.find_target_runtime", lambda target: another_runtime)
     folder = tmp_path / "export"
     folder.mkdir()
     config = ExportConfig(target="cpu-fp32", parity_texts=10)
@@ -126,17 +128,26 @@ def test_a_graph_that_only_the_target_computes_otherwise_fails_there(
 
 
 @pytest.mark.triton
-@pytest.mark.parametrize("name", ["cpu-int8-static", "gpu-fp16", "gpu-tensorrt-fp16"])
+@pytest.mark.parametrize(
+    ("name", "triton"),
+    [
+        ("cpu-int8-static", None),
+        ("gpu-fp16", None),
+        ("gpu-tensorrt-fp16", None),
+        ("cpu-int8-static", "26.11"),
+        ("gpu-tensorrt-fp16", "26.11"),
+    ],
+)
 def test_what_is_exported_loads_in_the_targets_runtime(
-    name: str, tiny_student: Path, data: Path, tmp_path: Path
+    name: str, triton: str | None, tiny_student: Path, data: Path, tmp_path: Path
 ) -> None:
-    config = ExportConfig(target=name, parity_texts=10)
+    config = ExportConfig(target=name, triton=triton, parity_texts=10)
     run(config, {"student": tiny_student, "data": data}, tmp_path)
     gates = {item.name: item for item in read_gates(tmp_path / "gates.json")}
     for graph_name in GRAPHS:
         item = gates[f"{graph_name}.target_loads"]
         assert (item.measured, item.allowed) == (0, 0)
-        assert item.detail["onnxruntime"] == load_target(name).onnxruntime
+        assert item.detail["onnxruntime"] == load_target(name, triton).triton.onnxruntime
     in_target = {item.removeprefix("target.") for item in gates if item.startswith("target.")}
     assert in_target == {
         "query_encoder.runs",

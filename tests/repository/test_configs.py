@@ -15,13 +15,14 @@ from pintower.repository.configs import model_configs
 from pintower.repository.interfaces import ensembles
 from pintower.repository.pbtxt import format_config, parse_config
 from pintower.targets import GRAPHS, load_target
+from pintower.triton_releases import triton_releases
 
 GOLDEN = Path(__file__).parent / "golden"
 TARGETS = ["cpu-fp32", "cpu-int8", "cpu-int8-static", "gpu-fp16", "gpu-fp32", "gpu-tensorrt-fp16"]
 SYMBOLS = {"D": 128, "F": 11, "Q": 0, "T": 33, "V": 0}
 
 
-def contract_for(target: str) -> Contract:
+def contract_for(target: str, triton: str | None = None) -> Contract:
     graphs = {}
     precision = load_target(target).precision
     for name in GRAPHS:
@@ -35,7 +36,7 @@ def contract_for(target: str) -> Contract:
         )
     return Contract(
         space_id="2" * 64,
-        target=load_target(target),
+        target=load_target(target, triton),
         symbols=SYMBOLS,
         match_features=tuple(f"f{number}" for number in range(11)),
         feature_columns=(),
@@ -44,15 +45,31 @@ def contract_for(target: str) -> Contract:
     )
 
 
+@pytest.mark.parametrize("triton", [release.name for release in triton_releases()])
 @pytest.mark.parametrize("target", TARGETS)
-def test_configs_are_the_golden_ones(target: str) -> None:
-    configs = model_configs(contract_for(target), version=3)
+def test_configs_are_the_golden_ones(target: str, triton: str) -> None:
+    """Those of a release lie in ``<target>-<release>`` where they are not those of every one."""
+    configs = model_configs(contract_for(target, triton), version=3)
+    own = GOLDEN / f"{target}-{triton}"
+    folder = own if own.is_dir() else GOLDEN / target
     if os.environ.get("PINTOWER_WRITE_GOLDEN"):
-        (GOLDEN / target).mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         for name, config in configs.items():
-            (GOLDEN / target / f"{name}.pbtxt").write_text(format_config(config), "utf-8")
-    golden = {path.stem: path.read_text("utf-8") for path in (GOLDEN / target).glob("*.pbtxt")}
+            (folder / f"{name}.pbtxt").write_text(format_config(config), "utf-8")
+    golden = {path.stem: path.read_text("utf-8") for path in folder.glob("*.pbtxt")}
     assert {name: format_config(config) for name, config in configs.items()} == golden
+
+
+def test_a_strongly_typed_tensorrt_is_given_no_precision() -> None:
+    """The graph's own types count there, and it is the fp16 graph that is served."""
+    given = {}
+    for triton in ("24.10", "26.11"):
+        config = model_configs(contract_for("gpu-tensorrt-fp16", triton), 1)["query_encoder"]
+        (entry,) = config.optimization.execution_accelerators.gpu_execution_accelerator
+        given[triton] = dict(entry.parameters)
+    left_out = given["24.10"].items() - given["26.11"].items()
+    assert left_out == {("precision_mode", "FP16"), ("trt_layer_norm_fp32_fallback", "1")}
+    assert given["26.11"].items() <= given["24.10"].items()
 
 
 @pytest.mark.parametrize("target", TARGETS)

@@ -172,6 +172,27 @@ def test_served_gates_are_measured_and_leave_the_repository_whole(
 
 
 @pytest.mark.triton
+def test_a_release_for_a_later_triton_is_served_in_its_onnxruntime_and_says_so(
+    stage_folders: dict[str, Path], tmp_path: Path
+) -> None:
+    """Its own server is on no package index; what stands in for it is told."""
+    export = shutil.copytree(stage_folders["export"], tmp_path / "export")
+    contract = Contract.load(export / "contract.json")
+    target = load_target(contract.target.name, "26.11")
+    contract.model_copy(update={"target": target}).save(export / "contract.json")
+    folder = tmp_path / "models"
+    folder.mkdir()
+    config = RepositoryConfig(pairs=20, candidates=10, golden_queries=3)
+    run(config, {**stage_folders, "export": export}, folder)
+    measured = json.loads((folder / "gates.json").read_text())["environment"]
+    assert measured["triton_release"] == "26.11"
+    assert measured["triton_release_served"] == "24.10"
+    assert measured["onnxruntime_served"] == measured["onnxruntime_target"] == "1.27.0"
+    assert "Triton server 24.10 with ONNX Runtime 1.27.0 in" in measured["backend"]
+    assert Release.load(folder / "release.json").triton_release == "26.11"
+
+
+@pytest.mark.triton
 def test_golden_queries_are_answered_as_the_release_says(
     gated: tuple[Path, dict[str, float]], wire: Wire
 ) -> None:

@@ -14,6 +14,7 @@ from pintower.serving.environment import (
     inspect_environment,
 )
 from pintower.serving.layout import read_layout
+from pintower.triton_releases import load_triton_release
 
 
 @pytest.fixture
@@ -111,18 +112,26 @@ def test_a_failed_installation_stays_incomplete_and_says_why(
 
     monkeypatch.setattr(installation, "_make_venv", broken_venv)
     with pytest.raises(SetupError, match="no index reachable"):
-        installation.install(tmp_path / "env")
+        installation.install(tmp_path / "env", "1.19.2")
     assert installation.is_incomplete(tmp_path / "env")
 
 
-def test_the_default_folder_follows_requirements_and_python(
+def test_the_default_folder_follows_requirements_python_and_onnxruntime(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv(ENVIRONMENT_VARIABLE, raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     folder = environment_folder()
     assert folder.parent == tmp_path / "pintower"
-    assert folder.name == f"triton-{installation.environment_key()}"
+    assert folder.name == f"triton-{installation.environment_key('1.19.2')}"
+    later = environment_folder(load_triton_release("26.11"))
+    assert later.name == f"triton-{installation.environment_key('1.27.0')}" != folder.name
+
+
+def test_an_environment_of_another_release_is_refused(fake: Path) -> None:
+    message = r"onnxruntime: 1\.19\.2\. Triton 26\.11 has onnxruntime 1\.27\.0"
+    with pytest.raises(SetupError, match=message):
+        find_environment(load_triton_release("26.11"))
 
 
 def test_inspection_names_a_port_in_use(fake: Path) -> None:
@@ -130,7 +139,7 @@ def test_inspection_names_a_port_in_use(fake: Path) -> None:
 
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        check = next(c for c in inspect_environment((port,)) if c.name == f"port {port}")
+        check = next(c for c in inspect_environment(ports=(port,)) if c.name == f"port {port}")
     assert not check.ok
     assert str(port) in check.remedy
 

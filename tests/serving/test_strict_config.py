@@ -167,6 +167,14 @@ def test_the_largest_int_is_a_count_of_threads(options: ModuleType) -> None:
     assert made.intra_op_num_threads == 2**31 - 1
 
 
+@pytest.mark.parametrize(("version", "knows"), [("1.19.2", False), ("1.27.0", True)])
+def test_a_parameter_of_later_releases_is_known_to_their_runtimes_alone(
+    options: ModuleType, version: str, knows: bool
+) -> None:
+    key = "session.use_device_allocator_for_initializers"
+    assert (key in options.known_keys(version)) is knows
+
+
 def test_an_operator_library_that_does_not_load_is_refused(
     strict: ModuleType, options: ModuleType
 ) -> None:
@@ -204,7 +212,6 @@ def test_graph_levels_follow_triton(options: ModuleType, level: int | None, name
         ("intra_op_thread_count", ""),
         ("intra_op_thread_count", str(2**31)),
         ("inter_op_thread_count", "9" * 5000),
-        ("session.use_device_allocator_for_initializers", "1"),
         ("execution_mode", "2"),
         ("enable_mem_arena", "yes"),
     ],

@@ -30,8 +30,7 @@ from pintower.config import BenchConfig
 from pintower.contracts import Contract
 from pintower.progress import track
 from pintower.serving.addresses import free_addresses
-from pintower.serving.environment import ServerEnvironment, ensure_environment
-from pintower.serving.layout import read_layout
+from pintower.serving.environment import ServerEnvironment, describe_backend, ensure_environment
 from pintower.serving.load_results import LoadResult, one_after_another
 from pintower.serving.perf_analyzer import run_load
 from pintower.serving.server import TritonServer
@@ -68,9 +67,9 @@ def run(config: BenchConfig, inputs: Mapping[str, Path], folder: Path) -> dict[s
     Raises:
         SetupError: if the server environment is missing or a server does not start.
     """
-    environment = ensure_environment()
     release = read_json(inputs["repository"] / "release.json")
     target = Contract.load(inputs["repository"] / "contract.json").target
+    environment = ensure_environment(target.triton)
     sizes, places = (config.requests, config.candidates), (inputs["data"], inputs["repository"])
     folders = (inputs["data"], inputs["pins"])
     plan: list[tuple[Load, Load, int]] = []
@@ -99,8 +98,7 @@ def run(config: BenchConfig, inputs: Mapping[str, Path], folder: Path) -> dict[s
         "commit": commit(),
         "device": device(),
         "versions": versions(),
-        "backend": "pintower's strict python-based onnxruntime backend, ONNX Runtime "
-        f"{read_layout(environment.folder).package_version('onnxruntime')}",
+        "backend": describe_backend(environment),
         "target": release["target"],
         "method": _METHOD,
         "candidates": config.candidates,

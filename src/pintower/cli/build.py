@@ -5,10 +5,12 @@ from typing import Annotated, get_args
 
 import typer
 
+from pintower.artifacts import read_json
 from pintower.cli.output import stdout
 from pintower.cli.precisions import listed_precisions
 from pintower.cli.run import print_forecast, print_outcomes
 from pintower.config import DataConfig, ExportConfig, PinsConfig, Recipe, RepositoryConfig
+from pintower.contracts import Contract
 from pintower.errors import InputError
 from pintower.forecast import forecast
 from pintower.gates import read_gates, require_gate_names
@@ -28,6 +30,10 @@ def build(
     target: Annotated[
         str, typer.Option(help="Where it will run: a file of export/targets, without its ending.")
     ] = "cpu-int8-static",
+    triton: Annotated[
+        str | None,
+        typer.Option(help="Triton release to build for, like 26.11; the target's without it."),
+    ] = None,
     pin_precision: Annotated[
         str | None,
         typer.Option(
@@ -58,7 +64,7 @@ def build(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Export, gate, embed the pins and build the Triton model repository."""
-    load_target(target)
+    load_target(target, triton)
     wanted: tuple[Precision, ...] | None = None
     if pin_precision is not None:
         known: tuple[Precision, ...] = get_args(Precision)
@@ -73,7 +79,9 @@ def build(
         name="build",
         data=DataConfig(path=dataset, judgments_required=False),
         pins=PinsConfig(max_deleted=max_deleted),
-        export=ExportConfig(target=target, pin_precision=wanted, allow=tuple(allow or ())),
+        export=ExportConfig(
+            target=target, triton=triton, pin_precision=wanted, allow=tuple(allow or ())
+        ),
         repository=RepositoryConfig(
             allow=tuple(allow or ()), served_gates=served_gates, serving=tuned
         ),
@@ -98,7 +106,7 @@ def build(
 
 
 def _told(out: Path) -> str:
-    """Say how many gates decided, and that none stopped the release."""
+    """Say how many gates decided, that none stopped the release, and what served it."""
     words = []
     for name, folder in (("graph", "export"), ("served", "models")):
         path = out / folder / "gates.json"
@@ -107,4 +115,11 @@ def _told(out: Path) -> str:
             overruled = sum(item.overruled for item in decided)
             more = f" ({overruled} overruled)" if overruled else ""
             words.append(f"all {len(decided)} {name} gates{more}")
-    return f"It passed {' and '.join(words)}." if words else "No gate was measured."
+    if not words:
+        return "No gate was measured."
+    triton = Contract.load(out / "models" / "contract.json").target.triton
+    where = [f"It passed {' and '.join(words)}.", f"It is for Triton {triton.name}."]
+    served = out / "models" / "gates.json"
+    if served.is_file():
+        where.append(f"Served gates: {read_json(served)['environment']['backend']}.")
+    return "\n".join(where)

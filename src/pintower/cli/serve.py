@@ -30,7 +30,7 @@ from pintower.models.scores import Scores
 from pintower.pipeline import run_stages
 from pintower.serving.addresses import Addresses
 from pintower.serving.container import container_command
-from pintower.serving.environment import ensure_environment
+from pintower.serving.environment import describe_backend, ensure_environment
 from pintower.serving.server import TritonServer
 from pintower.serving.wakeful import wakeful_cpus
 from pintower.stages import STAGES
@@ -64,8 +64,9 @@ def serve(
     if not unchecked:
         _require_as_released(repository)
     addresses = Addresses(http_port, grpc_port, metrics_port)
+    environment = ensure_environment(Contract.load(repository / "contract.json").target.triton)
     server = TritonServer(
-        ensure_environment(),
+        environment,
         repository,
         addresses=addresses,
         cache_bytes=cache_mib * 2**20,
@@ -73,6 +74,7 @@ def serve(
     )
     with wakeful_cpus() if wakeful else nullcontext(), server:
         stdout.print(f"Serving {repository}: HTTP {addresses.http_url}, gRPC {addresses.grpc_url}")
+        stdout.print(f"It is a {describe_backend(environment)}.", highlight=False)
         stdout.print("Stop it with Ctrl-C or kill.")
         take_interrupts()  # what was imported meanwhile may have taken them
         try:
@@ -102,7 +104,7 @@ def container(
     target = Contract.load(repository / "contract.json").target
     command = container_command(
         repository,
-        target.triton_release,
+        target.triton,
         cache_bytes=(64 if cache_mib is None else cache_mib) * 2**20,
         redis=redis,
         gpu=target.device == "gpu",

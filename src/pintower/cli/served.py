@@ -8,6 +8,7 @@ from pathlib import Path
 from pintower.artifacts import read_manifest
 from pintower.client import Client
 from pintower.client.messages import RestrictedError
+from pintower.contracts import Contract
 from pintower.errors import InputError, RepositoryError, SetupError
 from pintower.repository.parts import current_snapshot
 from pintower.repository.release_file import Release
@@ -59,7 +60,8 @@ def served(workdir: Path, url: str | None, start: bool) -> Iterator[str]:
     if start:
         require_repository(repository)
         addresses = free_addresses()
-        with TritonServer(ensure_environment(), repository, addresses=addresses):
+        environment = ensure_environment(Contract.load(repository / "contract.json").target.triton)
+        with TritonServer(environment, repository, addresses=addresses):
             yield addresses.grpc_url
         return
     state = read_state(workdir / STATE) if url is None else None

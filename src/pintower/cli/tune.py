@@ -124,9 +124,10 @@ def _subject(workdir: Path, requests: int, candidates: int, *, unique: bool) -> 
 
     load = (unique_load if unique else log_load)(data, pins, requests, candidates)
     warmup = warmup_load(data, pins, load, _WARM_UP, candidates)
+    target = Contract.load(repository / "contract.json").target
     return Subject(
-        target=Contract.load(repository / "contract.json").target,
-        environment=ensure_environment(),
+        target=target,
+        environment=ensure_environment(target.triton),
         variant=variant,
         load=with_vectors(load, data, repository),
         warmup=with_vectors(warmup, data, repository),

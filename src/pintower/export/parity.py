@@ -140,7 +140,7 @@ class Measurement:
         self, built: BuiltGraph, measure: Callable[[OnnxGraph], list[Gate]]
     ) -> list[Gate]:
         """Measure a graph in the target's ONNX Runtime, where it is at hand."""
-        if self.runtime is None or self.runtime.version != self.target.onnxruntime:
+        if self.runtime is None or self.runtime.version != self.target.triton.onnxruntime:
             return []
         path = self.folder / built.file
         return measured_in(self.runtime, built, path, self.target, measure)

@@ -48,16 +48,17 @@ def preflight(target: Target) -> list[Gate]:
         target: where a release will run.
     """
     contracts = [load_graph_contract(name) for name in GRAPHS]
-    at = {"target": target.name, "onnxruntime": target.onnxruntime}
+    triton = target.triton
+    at = {"triton": triton.name, "onnxruntime": triton.onnxruntime}
     impossible = list(_impossible(target))
-    build = {"build": onnxruntime.__version__, "target": target.onnxruntime}
+    build = {"build": onnxruntime.__version__, "target": triton.onnxruntime}
     older = _numbers(build["build"]) < _numbers(build["target"])
     gates = [
-        gate("preflight.opset", max(c.opset for c in contracts), target.max_opset, detail=at),
+        gate("preflight.opset", max(c.opset for c in contracts), triton.max_opset, detail=at),
         gate(
             "preflight.ir_version",
             max(c.ir_version for c in contracts),
-            target.max_ir_version,
+            triton.max_ir_version,
             detail=at,
         ),
         gate("preflight.precision", len(impossible), 0, detail={"impossible": impossible}),

@@ -58,7 +58,7 @@ def run(config: ExportConfig, inputs: Mapping[str, Path], folder: Path) -> dict[
         SetupError: if the target's ONNX Runtime is wanted and cannot be installed.
         GateFailed: if a gate failed; ``gates.json`` is written all the same.
     """
-    target = load_target(config.target)
+    target = load_target(config.target, config.triton)
     if config.pin_precision is not None:
         target = target.with_pins_in(config.pin_precision)
     require_gate_names(config.allow)
@@ -67,7 +67,7 @@ def run(config: ExportConfig, inputs: Mapping[str, Path], folder: Path) -> dict[
     what = f"The graphs of {inputs['student']} for target {target.name}"
     gates = overrule(preflight(target), config.allow)
     _keep(folder, gates, what)
-    runtime = find_target_runtime() if config.target_runtime else None
+    runtime = find_target_runtime(target) if config.target_runtime else None
     reference = Reference(config, student, data)
     builder = GraphBuilder(
         student, target, folder, lambda name: reference.calibration(name, target.calibration.texts)

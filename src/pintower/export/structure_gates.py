@@ -15,7 +15,7 @@ def structure_gates(built: BuiltGraph, target: Target, folder: Path) -> list[Gat
     name, path = built.name, folder / built.file
     actual = read_graph(path)
     mismatches = graph_mismatches(built, actual)
-    limits = {"target": target.name, "onnxruntime": target.onnxruntime}
+    limits = {"triton": target.triton.name, "onnxruntime": target.triton.onnxruntime}
     sizes = {"precision": built.precision, "weights_mb": weight_bytes(path) / 1e6}
     return [
         gate(
@@ -25,7 +25,7 @@ def structure_gates(built: BuiltGraph, target: Target, folder: Path) -> list[Gat
             unit="mismatches",
             detail={"mismatches": mismatches},
         ),
-        gate(f"{name}.opset", actual.opset, target.max_opset, detail=limits),
-        gate(f"{name}.ir_version", actual.ir_version, target.max_ir_version, detail=limits),
+        gate(f"{name}.opset", actual.opset, target.triton.max_opset, detail=limits),
+        gate(f"{name}.ir_version", actual.ir_version, target.triton.max_ir_version, detail=limits),
         gate(f"{name}.file_size", path.stat().st_size / 1e6, unit="MB", detail=sizes),
     ]

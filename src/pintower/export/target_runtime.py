@@ -34,16 +34,18 @@ class TargetRuntime:
     version: str
 
 
-def find_target_runtime() -> TargetRuntime:
-    """Return the server environment's ONNX Runtime, installing the environment if it is missing.
+def find_target_runtime(target: Target) -> TargetRuntime:
+    """Return a target's ONNX Runtime, installing the server environment if it is missing.
+
+    Args:
+        target: names the Triton release.
 
     Raises:
         SetupError: if it cannot be installed, or a folder is there but not fit.
     """
-    environment = ensure_environment()
-    layout = read_layout(environment.folder)
-    versions = (layout.package_version(name) for name in ("onnxruntime", "onnxruntime-gpu"))
-    return TargetRuntime(environment.python, next(filter(None, versions), "unknown"))
+    environment = ensure_environment(target.triton)
+    version = read_layout(environment.folder).onnxruntime_version
+    return TargetRuntime(environment.python, version or "unknown")
 
 
 def loads_gate(
@@ -60,8 +62,8 @@ def loads_gate(
     name = f"{built.name}.target_loads"
     if runtime is None:
         return gate(name, float("nan"), detail={"reason": "export.target_runtime is false"})
-    detail = {"onnxruntime": runtime.version, "target": target.onnxruntime}
-    if runtime.version != target.onnxruntime:
+    detail = {"onnxruntime": runtime.version, "target": target.triton.onnxruntime}
+    if runtime.version != target.triton.onnxruntime:
         reason = "the server environment has another ONNX Runtime than the target"
         return gate(name, float("nan"), detail={**detail, "reason": reason})
     try:

@@ -128,13 +128,13 @@ def _graph_findings(
         built = contract.graphs[name]
         yield from graph_mismatches(built, actual)
         for what, limit in (
-            ("ir_version", contract.target.max_ir_version),
-            ("opset", contract.target.max_opset),
+            ("ir_version", contract.target.triton.max_ir_version),
+            ("opset", contract.target.triton.max_opset),
         ):
             if getattr(actual, what) > limit:
                 yield (
-                    f"{name}: the graph has {what} {getattr(actual, what)}, target "
-                    f"{contract.target.name} loads up to {limit}"
+                    f"{name}: the graph has {what} {getattr(actual, what)}, Triton "
+                    f"{contract.target.triton.name} loads up to {limit}"
                 )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from tritonclient.grpc.model_config_pb2 import ModelConfig, ModelInstanceGroup
 
-from pintower.accelerators import TensorRTAccelerator
+from pintower.accelerators import PRECISION_PARAMETERS, TensorRTAccelerator
 from pintower.contracts import BuiltGraph, Contract, Tensor
 
 __all__ = ["place_on_device"]
@@ -37,6 +37,9 @@ def place_on_device(config: ModelConfig, contract: Contract) -> None:
     parameters = dict(accelerator.own)
     if isinstance(accelerator, TensorRTAccelerator):
         parameters |= _engine(accelerator, contract.graphs[name])
+        if target.triton.strongly_typed:  # the graph's own types count
+            for key in PRECISION_PARAMETERS:
+                parameters.pop(key, None)
     if parameters:
         config.optimization.execution_accelerators.gpu_execution_accelerator.add(
             name=accelerator.kind, parameters=parameters

@@ -18,9 +18,10 @@ from pintower.repository.runtimes import runtime_gates
 from pintower.repository.sample import Sample
 from pintower.repository.wire import Wire
 from pintower.serving.addresses import free_addresses
-from pintower.serving.environment import ServerEnvironment
+from pintower.serving.environment import ServerEnvironment, describe_backend
 from pintower.serving.layout import read_layout
 from pintower.serving.server import TritonServer
+from pintower.triton_releases import LOCAL
 
 __all__ = ["measure"]
 
@@ -86,9 +87,10 @@ def _where(
     """Return what served and what was compared with."""
     layout = read_layout(environment.folder)
     return describe_environment("tritonclient", "tokenizers", "onnxruntime") | {
-        "backend": "python-based onnxruntime backend of pintower, local Triton server",
-        "triton_release": contract.target.triton_release,
-        "onnxruntime_target": contract.target.onnxruntime,
+        "backend": describe_backend(environment),
+        "triton_release": contract.target.triton.name,
+        "triton_release_served": LOCAL,
+        "onnxruntime_target": contract.target.triton.onnxruntime,
         "onnxruntime_served": reference.runtime,
         "tokenizers_served": layout.package_version("tokenizers"),
     }

@@ -74,7 +74,7 @@ def run(config: RepositoryConfig, inputs: Mapping[str, Path], folder: Path) -> d
         inputs, offline.snapshot, queries=count, candidates=config.candidates, seed=config.seed
     )
     golden = samples[: config.golden_queries]
-    environment = ensure_environment() if config.served_gates else None
+    environment = ensure_environment(target.triton) if config.served_gates else None
     drawn = draw_queries(inputs, _WARMUP_QUERIES, np.random.default_rng(config.seed))
     warmups = make_warmups(offline, drawn, batched=parts.contract.target.max_batch_size > 1)
     build_models(parts, folder, _RELEASE, warmups)
@@ -119,7 +119,7 @@ def _describe(
     return Release(
         release=_RELEASE,
         target=contract.target.name,
-        triton_release=contract.target.triton_release,
+        triton_release=contract.target.triton.name,
         space_id=contract.space_id,
         artifacts={name: contract.graphs[name].artifact_id for name in SERVED_GRAPHS},
         snapshot=SnapshotRecord(

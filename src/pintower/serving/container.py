@@ -8,11 +8,13 @@ for Redis for ever; here a slow one is a miss.
 
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
 from pintower.assets import asset
 from pintower.errors import InputError
 from pintower.serving.server import release_flags
+from pintower.triton_releases import TritonRelease, known_faults, triton_releases
 
 __all__ = ["container_command"]
 
@@ -35,13 +37,13 @@ _SHARED_MEMORY = "1g"
 
 
 def container_command(
-    repository: Path, triton_release: str, *, cache_bytes: int, redis: str | None, gpu: bool
+    repository: Path, triton: TritonRelease, *, cache_bytes: int, redis: str | None, gpu: bool
 ) -> str:
     """Return a shell command, what to know of it in comments before it.
 
     Args:
         repository: the model repository.
-        triton_release: NVIDIA's release, as the target names it.
+        triton: the release that the target names.
         cache_bytes: of the local response cache, 0 for none; not used with Redis.
         redis: ``host:port`` of a Redis to share, None for the local cache.
         gpu: give the container every GPU.
@@ -60,18 +62,31 @@ def container_command(
         *(f"--cache-config={option}" for option in _cache(cache_bytes, redis)),
     ]
     lines = asset("triton_models", "requirements.txt").read_text("utf-8").splitlines()
-    packages = [line for line in lines if line and not line.startswith("#")]
+    packages = [f"numpy{triton.numpy}"]
+    packages += [line for line in lines if line and not line.startswith("#")]
     inside = f"pip install --quiet {shlex.join(packages)} && exec {shlex.join(server)}"
     run = [
         "docker run --rm --network=host",
         *(["--gpus=all"] if gpu else []),
         f"--shm-size={_SHARED_MEMORY}",
         f"-v {shlex.quote(str(repository.resolve()))}:/models:ro",
-        _IMAGE.format(release=triton_release),
+        _IMAGE.format(release=triton.name),
         f"sh -c {shlex.quote(inside)}",
     ]
-    notes = _NOTES if redis is None else _NOTES + _REDIS_NOTES
+    notes = [*_NOTES, *_release_notes(triton), *(() if redis is None else _REDIS_NOTES)]
     return "".join(f"# {note}\n" for note in notes) + " \\\n  ".join(run)
+
+
+def _release_notes(triton: TritonRelease) -> Iterator[str]:
+    """Yield what to know of a release."""
+    mended = [fault for fault in known_faults(triton.name) if fault.fixed is not None]
+    if mended:
+        newest = triton_releases()[-1].name
+        yield (
+            f"Triton {triton.name} has {len(mended)} known faults that later releases mended "
+            f"(`pintower doctor` lists them): in production run {newest}, built with --triton "
+            f"{newest}."
+        )
 
 
 def _cache(size: int, redis: str | None) -> list[str]:

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pintower.serving.interpreter import SERVER_PYTHONS
 from pintower.serving.layout import Layout
+from pintower.triton_releases import TritonRelease
 
-__all__ = ["Check", "inspect_layout", "inspect_machine", "port_is_free"]
+__all__ = ["Check", "inspect_interpreter", "inspect_layout", "inspect_machine", "port_is_free"]
 
-ONNXRUNTIME = "1.19.2"  # inside Triton 24.10, the release nvidia-pytriton 0.7.0 carries
 GLIBC = (2, 35)  # what the server's binaries were built against
 SHARED_MEMORY = Path("/dev/shm")
 SHARED_MEMORY_MIB = 256
@@ -38,8 +39,26 @@ class Check:
     required: bool = True
 
 
-def inspect_layout(layout: Layout) -> list[Check]:
-    """Check every part of an environment that the server or the load generator needs."""
+def inspect_interpreter(found: Path | None) -> Check:
+    """Check that a Python is there to make an environment with.
+
+    Args:
+        found: its path, None if there is none.
+    """
+    name = f"Python {' or '.join(SERVER_PYTHONS)} for the server"
+    if found is not None:
+        return Check(name, True, str(found))
+    remedy = f"uv downloads Python {SERVER_PYTHONS[0]} when the environment is installed."
+    return Check(name, False, "not found", remedy, required=False)
+
+
+def inspect_layout(layout: Layout, triton: TritonRelease) -> list[Check]:
+    """Check every part of an environment that the server or the load generator needs.
+
+    Args:
+        layout: of the environment.
+        triton: the release whose ONNX Runtime belongs into it.
+    """
     return [
         _file("python", layout.python, f"{layout.folder} holds no Python venv. {REINSTALL}"),
         _file("tritonserver", layout.tritonserver, f"nvidia-pytriton is missing. {REINSTALL}"),
@@ -47,13 +66,13 @@ def inspect_layout(layout: Layout) -> list[Check]:
             f"python backend stub for {layout.python_version or 'this Python'}",
             layout.stub,
             "nvidia-pytriton carries stubs for Python 3.8 to 3.13; make the environment with "
-            "Python 3.11 or 3.12.",
+            f"Python {' or '.join(SERVER_PYTHONS)}.",
         ),
         _file("python backend", layout.python_backend / "libtriton_python.so", REINSTALL),
         _file("response cache", layout.caches / "local" / "libtritoncache_local.so", REINSTALL),
         _libpython(layout),
         _numpy(layout),
-        _onnxruntime(layout),
+        _onnxruntime(layout, triton),
         _package(layout, "tokenizers"),
         _file("perf_analyzer", layout.perf_analyzer, REINSTALL, required=False),
         _library(layout, "libb64"),
@@ -109,10 +128,11 @@ def _numpy(layout: Layout) -> Check:
     return Check("numpy below 2", ok, version, remedy)
 
 
-def _onnxruntime(layout: Layout) -> Check:
-    version = layout.package_version("onnxruntime") or layout.package_version("onnxruntime-gpu")
-    ok = version == ONNXRUNTIME
-    remedy = "" if ok else f"Triton 24.10 has onnxruntime {ONNXRUNTIME}: install that version."
+def _onnxruntime(layout: Layout, triton: TritonRelease) -> Check:
+    version = layout.onnxruntime_version
+    ok = version == triton.onnxruntime
+    wanted = f"Triton {triton.name} has onnxruntime {triton.onnxruntime}"
+    remedy = "" if ok else f"{wanted}: install that version."
     return Check("onnxruntime", ok, version or "not installed", remedy)
 
 

@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import sys
 import time
-import venv
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ from pathlib import Path
 from pintower.artifacts import hash_file, hash_json
 from pintower.assets import asset
 from pintower.errors import SetupError
+from pintower.serving.interpreter import require_interpreter
 
 __all__ = ["environment_key", "install", "is_incomplete"]
 
@@ -27,10 +27,11 @@ INCOMPLETE = ".pintower-incomplete"
 REQUIREMENTS = ("requirements.txt", "requirements-local.txt", "requirements-local-nodeps.txt")
 
 
-def environment_key() -> str:
-    """Return a short hash over the requirements files and the Python version."""
+def environment_key(onnxruntime: str) -> str:
+    """Return a short hash over the requirements, an ONNX Runtime's version and Python's."""
     files = {name: hash_file(asset("triton_models", name)) for name in REQUIREMENTS}
-    return hash_json({"files": files, "python": sys.version_info[:2]})[:12]
+    parts = {"files": files, "onnxruntime": onnxruntime, "python": sys.version_info[:2]}
+    return hash_json(parts)[:12]
 
 
 def is_incomplete(folder: Path) -> bool:
@@ -38,11 +39,16 @@ def is_incomplete(folder: Path) -> bool:
     return (folder / INCOMPLETE).exists() or not folder.is_dir() or not any(folder.iterdir())
 
 
-def install(folder: Path) -> None:
+def install(folder: Path, onnxruntime: str) -> None:
     """Install the environment into ``folder`` unless another process just did.
 
+    Args:
+        folder: where to install it.
+        onnxruntime: version of the ONNX Runtime in it.
+
     Raises:
-        SetupError: if the venv cannot be made or pip fails; pip's last lines are in the message.
+        SetupError: if there is no Python for it, the venv cannot be made or pip fails; pip's last
+            lines are in the message.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _lock(folder.with_name(f".{folder.name}.lock")):
@@ -52,12 +58,16 @@ def install(folder: Path) -> None:
             logger.info("Removing an unfinished installation in %s.", folder)
             shutil.rmtree(folder)
         started = time.monotonic()
-        logger.info("Installing the Triton server environment in %s (about 350 MB).", folder)
+        logger.info(
+            "Installing the Triton server environment in %s with ONNX Runtime %s (about 350 MB).",
+            folder, onnxruntime,
+        )  # fmt: skip
         folder.mkdir()
         (folder / INCOMPLETE).touch()
         _make_venv(folder)
         _pip(folder, "-r", str(asset("triton_models", "requirements-local.txt")))
-        _pip(folder, "--no-deps", "-r", str(asset("triton_models", REQUIREMENTS[-1])))
+        alone = str(asset("triton_models", REQUIREMENTS[-1]))
+        _pip(folder, "--no-deps", "-r", alone, f"onnxruntime=={onnxruntime}")
         _keep_repositories_clean(folder)
         (folder / INCOMPLETE).unlink()
         logger.info("Server environment ready after %.0f s.", time.monotonic() - started)
@@ -76,13 +86,19 @@ def _lock(path: Path) -> Iterator[None]:
 
 
 def _make_venv(folder: Path) -> None:
-    try:
-        venv.EnvBuilder(with_pip=True, symlinks=True).create(folder)
-    except (OSError, subprocess.CalledProcessError) as error:
+    python = require_interpreter(folder.parent)
+    done = subprocess.run(
+        [str(python), "-I", "-m", "venv", "--symlinks", str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        last = " ".join((done.stderr or done.stdout).split())[-300:]
         raise SetupError(
-            f"A Python venv could not be made in {folder}: {error}. On Debian and Ubuntu install "
-            f"the python{sys.version_info[0]}.{sys.version_info[1]}-venv package."
-        ) from None
+            f"{python} could not make a venv in {folder}: {last} On Debian and Ubuntu install its "
+            "-venv package."
+        )
 
 
 def _keep_repositories_clean(folder: Path) -> None:

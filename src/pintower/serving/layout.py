@@ -75,6 +75,11 @@ class Layout:
         """Return the server's library whose file name starts with ``prefix`` and a dash."""
         return next(iter(sorted(self.libraries.glob(f"{prefix}-*"))), None)
 
+    @property
+    def onnxruntime_version(self) -> str | None:
+        """Version of ONNX Runtime, for CPUs or GPUs; None if there is none."""
+        return self.package_version("onnxruntime") or self.package_version("onnxruntime-gpu")
+
     def package_version(self, package: str) -> str | None:
         """Return the version of an installed package, None if it is not installed."""
         folder = package.replace("-", "_")

@@ -16,6 +16,7 @@ __all__ = [
     "INT_MAX",
     "LOAD_ERRORS",
     "SIZE_MAX",
+    "known_keys",
     "make_run_options",
     "make_session_options",
     "parameters",
@@ -33,6 +34,7 @@ LOAD_ERRORS = (
     state.RuntimeException,
 )
 """What ONNX Runtime answers to a graph or a library that it cannot load."""
+DEVICE_INITIALIZERS = "session.use_device_allocator_for_initializers"
 ARENA_SHRINKAGE = "memory.enable_memory_arena_shrinkage"
 CUDA_KEYS = (
     "gpu_mem_limit",
@@ -82,6 +84,8 @@ def make_session_options(config: Mapping[str, Any]) -> onnxruntime.SessionOption
     )
     options.enable_cpu_mem_arena = _boolean(config, values, "enable_mem_arena")
     options.enable_mem_pattern = _boolean(config, values, "enable_mem_pattern")
+    if DEVICE_INITIALIZERS in values:
+        options.add_session_config_entry(DEVICE_INITIALIZERS, values[DEVICE_INITIALIZERS])
     _add_operators(config, options)
     return options
 
@@ -103,13 +107,24 @@ def parameters(config: Mapping[str, Any]) -> dict[str, str]:
         ConfigError: for one that the backend does not know.
     """
     values = {key: entry["string_value"] for key, entry in config.get("parameters", {}).items()}
-    unknown = sorted(values.keys() - set(KEYS))
+    known = known_keys(onnxruntime.__version__)
+    unknown = sorted(values.keys() - set(known))
     if unknown:
         raise ConfigError(
             f"model '{config['name']}': unknown parameter '{unknown[0]}'; the onnxruntime backend "
-            f"knows {', '.join(KEYS)}."
+            f"knows {', '.join(known)}."
         )
     return values
+
+
+def known_keys(version: str) -> tuple[str, ...]:
+    """Return the parameters that the backend knows in the release that has an ONNX Runtime.
+
+    Args:
+        version: of ONNX Runtime. Release 25.02, with 1.20, is the first to know one more.
+    """
+    first, second = (int(part) for part in version.split(".")[:2])
+    return (*KEYS, DEVICE_INITIALIZERS) if (first, second) >= (1, 20) else KEYS
 
 
 def _graph_level(config: Mapping[str, Any]) -> onnxruntime.GraphOptimizationLevel:
