@@ -1,5 +1,4 @@
 import json
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -43,10 +42,10 @@ def test_given_prefixes_win_and_may_be_empty(tmp_path: Path) -> None:
     assert chosen_prefixes(config) == ("", "title: ")
 
 
-def test_prompts_that_nothing_names_are_told(
+def test_a_given_prefix_ends_the_talk_about_that_sides_prompts(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    name = encoder(tmp_path, prompts={"s2p": "Instruct: "})
-    with caplog.at_level(logging.INFO):
-        assert chosen_prefixes(StudentConfig(method="encoder", query_encoder=name)) == ("", "")
-    assert "states the prompts s2p" in caplog.text
+    name = encoder(tmp_path, prompts={"query": "q: ", "passage": "p: "})
+    config = StudentConfig(method="encoder", query_encoder=name, pin_prefix="p: ")
+    assert chosen_prefixes(config) == ("q: ", "p: ")
+    assert caplog.records == []

@@ -17,6 +17,7 @@ from pintower.models.backbones import find_backbone
 from pintower.models.loading import no_bars
 from pintower.models.optimization import autocast, training_device
 from pintower.models.scoring_head import LEVELS
+from pintower.models.vocabulary import require_rows
 from pintower.text.rendering import PIN_SOURCES, Rendering, render_query
 
 __all__ = ["CrossEncoder", "TeacherLayout", "build_cross_encoder", "fingerprint"]
@@ -172,7 +173,7 @@ def build_cross_encoder(
 
     Raises:
         StudentError: if the backbone cannot be found, cannot classify, has fewer layers, takes
-            shorter texts or has no token to pad with.
+            shorter texts, has no token to pad with or fewer embeddings than its tokenizer tokens.
     """
     folder = find_backbone(backbone)
     verbosity = transformers_logging.get_verbosity()
@@ -199,6 +200,9 @@ def build_cross_encoder(
         raise StudentError(f"The encoder {backbone!r} cannot be a teacher: {error}") from error
     finally:
         transformers_logging.set_verbosity(verbosity)
+    if tokenizer.is_fast:
+        rows = model.get_input_embeddings().num_embeddings
+        require_rows(tokenizer.backend_tokenizer, rows, f"The encoder {backbone!r}")
     return CrossEncoder(
         model=model.float().to(training_device()),
         tokenizer=tokenizer,

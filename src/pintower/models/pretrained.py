@@ -1,6 +1,5 @@
 """A pretrained encoder as its own files describe it: modules, pooling and prompts."""
 
-import logging
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -8,20 +7,14 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Transformer
 from sentence_transformers.sentence_transformer.modules import Pooling
 
-from pintower.artifacts import read_json
 from pintower.config import StudentConfig
 from pintower.errors import StudentError
 from pintower.models.backbones import find_backbone
 from pintower.models.encoders import load_encoder
 from pintower.models.loading import no_bars
+from pintower.models.prompts import stated_prefixes
 
 __all__ = ["chosen_prefixes", "load_pretrained", "pretrained_folder"]
-
-logger = logging.getLogger(__name__)
-
-_SETTINGS = "config_sentence_transformers.json"
-_PIN_PROMPTS = ("document", "passage", "corpus")
-"""Names sentence-transformers looks for when it encodes a document, in its order."""
 
 
 def pretrained_folder(name: str) -> Path:
@@ -94,34 +87,16 @@ def chosen_prefixes(config: StudentConfig) -> tuple[str, str]:
     """Return what is put before a query and before a pin text: the config's, else the files'.
 
     Raises:
-        StudentError: if an encoder cannot be found.
+        StudentError: if an encoder cannot be found, or states prompts that are no texts.
     """
-    names = dict.fromkeys([config.query_encoder, config.pin_encoder])
-    stated = {name: _stated_prefixes(pretrained_folder(name)) for name in names}
-    query, pin = stated[config.query_encoder][0], stated[config.pin_encoder][1]
-    return (
-        query if config.query_prefix is None else config.query_prefix,
-        pin if config.pin_prefix is None else config.pin_prefix,
-    )
-
-
-def _stated_prefixes(folder: Path) -> tuple[str, str]:
-    """Return the prompts an encoder's own files state: before a query and before a pin text.
-
-    The prompt named ``query``, and the first of ``document``, ``passage`` and ``corpus`` that holds
-    text. Where one is absent, the default prompt stands in, unless it is the other side's.
-    """
-    path = folder / _SETTINGS
-    settings = read_json(path) if path.is_file() else {}
-    prompts = {name: text for name, text in (settings.get("prompts") or {}).items() if text}
-    default = settings.get("default_prompt_name")
-    shared = prompts.get(default, "") if default not in ("query", *_PIN_PROMPTS) else ""
-    query = prompts.get("query", shared)
-    pin = next((prompts[name] for name in _PIN_PROMPTS if name in prompts), shared)
-    if prompts and not query and not pin:
-        logger.info(
-            "%s states the prompts %s, none of them for queries or documents: none is used; name "
-            "one with student.query_prefix and student.pin_prefix",
-            folder, ", ".join(sorted(prompts)),
-        )  # fmt: skip
-    return query, pin
+    given = {"query": config.query_prefix, "pin": config.pin_prefix}
+    names = {"query": config.query_encoder, "pin": config.pin_encoder}
+    asked: dict[str, list[str]] = {}
+    for side, name in names.items():
+        if given[side] is None:
+            asked.setdefault(name, []).append(side)
+    for name, sides in asked.items():
+        query, pin = stated_prefixes(pretrained_folder(name), sides)
+        stated = {"query": query, "pin": pin}
+        given |= {side: stated[side] for side in sides}
+    return given["query"] or "", given["pin"] or ""

@@ -27,6 +27,7 @@ from pintower.models.pin_inputs import feature_matrix, pin_texts
 from pintower.models.query_vectors import QueryVectors
 from pintower.models.scoring_head import ScoringHead
 from pintower.models.tokenization import load_tokenizer
+from pintower.models.vocabulary import require_rows, table_rows
 from pintower.text.match_features import FEATURES, MatchStatistics
 from pintower.text.rendering import Rendering, render_query
 
@@ -115,6 +116,9 @@ def load_student(folder: Path) -> Student:
             f"version computes {list(FEATURES)}."
         )
     for name in ("query_encoder", "pin_encoder"):
+        tower = getattr(layout, name)
+        rows = table_rows(getattr(student, name))
+        require_rows(load_tokenizer(tower, student.rendering.query_max_tokens), rows, tower)
         width = getattr(student, name).get_embedding_dimension()
         if width != head.width:
             raise StudentError(

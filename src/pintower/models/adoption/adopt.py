@@ -20,7 +20,7 @@ from pintower.models.adoption.calibration import calibrate, draw_pins, own_query
 from pintower.models.adoption.encoder import adopt_encoder
 from pintower.models.adoption.evidence import Evidence
 from pintower.models.adoption.selection import choose_head
-from pintower.models.adoption.texts import rendering_for
+from pintower.models.adoption.texts import own_tokenizer, rendering_for
 from pintower.models.adoption.towers import largest_difference, lay_out
 from pintower.models.freezing import freeze_calibration
 from pintower.models.optimization import training_device
@@ -28,6 +28,7 @@ from pintower.models.pairs import bm25_scores, number_pairs, pair_match_features
 from pintower.models.pretrained import chosen_prefixes, pretrained_folder
 from pintower.models.scoring_head import ScoringHead
 from pintower.models.student import Student
+from pintower.models.vocabulary import require_rows, table_rows
 from pintower.text.match_features import MatchStatistics
 
 __all__ = ["adopt"]
@@ -60,6 +61,8 @@ def adopt(config: StudentConfig, data: Path, folder: Path) -> dict[str, Any]:
     """
     started = time.monotonic()
     encoder = adopt_encoder(pretrained_folder(config.query_encoder), config.pooling)
+    tokenizer = own_tokenizer(encoder)
+    require_rows(tokenizer, table_rows(encoder), config.query_encoder)
     rendering = rendering_for(encoder, config, chosen_prefixes(config))
     statistics = MatchStatistics.load(data / MATCH_STATISTICS)
     student = lay_out(encoder, rendering, statistics, folder)

@@ -8,7 +8,7 @@ from tokenizers import Tokenizer
 from pintower.config import StudentConfig
 from pintower.text.rendering import Rendering
 
-__all__ = ["folds_case", "rendering_for"]
+__all__ = ["folds_case", "own_tokenizer", "rendering_for"]
 
 _WRITTEN = ("Red Shoes", "IPHONE 15 Pro", "Émile ZOLA Été", "Красные ТУФЛИ", "ΜΠΛΕ Τσάντα")
 _LOOKED_AT = 1_000
@@ -28,9 +28,7 @@ def rendering_for(
         config: lengths and text sources.
         prefixes: before a query and before a pin text.
     """
-    tokenizer = Tokenizer.from_str(encoder.tokenizer.backend_tokenizer.to_str())
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
+    tokenizer = own_tokenizer(encoder)
     longest = encoder.max_seq_length
 
     def limit(tokens: int, prefix: str) -> int:
@@ -46,6 +44,15 @@ def rendering_for(
         pin_max_tokens=limit(config.pin_max_tokens, pin_prefix),
         pin_sources=config.pin_sources,
     )
+
+
+def own_tokenizer(encoder: SentenceTransformer) -> Tokenizer:
+    """Return a copy of an encoder's tokenizer that cuts nothing, and reads no special token."""
+    tokenizer = Tokenizer.from_str(encoder.tokenizer.backend_tokenizer.to_str())
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    tokenizer.encode_special_tokens = True
+    return tokenizer
 
 
 def folds_case(tokenizer: Tokenizer) -> bool:

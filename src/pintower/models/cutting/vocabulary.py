@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer
 from torch import nn
@@ -94,7 +95,9 @@ def cut_embeddings(encoder: SentenceTransformer, smaller: SmallerVocabulary) -> 
         )
     table = backbone.get_input_embeddings()
     cut = nn.Embedding(len(smaller.kept), table.embedding_dim, padding_idx=table.padding_idx)
-    cut.weight.data = table.weight.data[list(smaller.kept)].clone()
+    kept = torch.tensor(smaller.kept)
+    # No text becomes a special token beyond the table: its row may hold anything.
+    cut.weight.data = table.weight.data[kept.clamp(max=table.num_embeddings - 1)].clone()
     backbone.set_input_embeddings(cut)
     backbone.config.vocab_size = len(smaller.kept)
     for key, value in backbone.config.to_dict().items():
