@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from pintower.assets import asset
-from pintower.errors import RecipeError
+from pintower.errors import PintowerError, RecipeError
 from pintower.recipes import find_recipe, load_recipe
 
 
@@ -55,6 +55,22 @@ def test_overrides_are_typed_and_reach_nested_sections(tmp_path: Path) -> None:
     assert loaded.data.synthetic.pins == 99
     assert loaded.data.path == Path("../x")
     assert loaded.student.hidden == (8, 4)
+
+
+@pytest.mark.parametrize("written", ["24.10", '"24.10"', "26.11"])
+def test_a_triton_release_may_be_written_as_a_number(written: str) -> None:
+    loaded = load_recipe(find_recipe("smoke"), [f"export.triton={written}"])
+    assert loaded.export.triton == written.strip('"')
+
+
+@pytest.mark.parametrize(
+    ("written", "message"), [("25.02", "Unknown Triton release '25.02'"), ("latest", "triton")]
+)
+def test_an_unknown_triton_release_is_refused_before_anything_runs(
+    written: str, message: str
+) -> None:
+    with pytest.raises(PintowerError, match=message):
+        load_recipe(find_recipe("smoke"), [f"export.triton={written}"])
 
 
 def test_a_recipe_about_one_dataset_is_refused_without_a_path(tmp_path: Path) -> None:

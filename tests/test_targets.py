@@ -60,6 +60,11 @@ def test_a_target_that_contradicts_itself_is_refused(
         changed(name, **changes)
 
 
+def test_a_target_names_its_triton_release_by_text_or_number() -> None:
+    assert changed("cpu-fp32", triton="26.11").triton.onnxruntime == "1.27.0"
+    assert changed("cpu-fp32", triton=24.10).triton.onnxruntime == "1.19.2"
+
+
 @pytest.mark.parametrize(
     ("graph", "precision", "message"),
     [

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pintower.targets import Precision, Serving
+from pintower.triton_releases import ReleaseName
 
 __all__ = [
     "BenchConfig",
@@ -233,7 +234,7 @@ class ExportConfig(_Section):
     """
 
     target: str = "cpu-int8-static"
-    triton: str | None = None
+    triton: ReleaseName | None = None
     pin_precision: Annotated[tuple[Precision, ...], Field(min_length=1)] | None = None
     parity_texts: Positive = 200
     ranking_queries: Positive = 300

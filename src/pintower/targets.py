@@ -19,7 +19,7 @@ from pydantic import (
 from pintower.accelerators import Accelerator, TensorRTAccelerator
 from pintower.assets import asset
 from pintower.errors import InputError
-from pintower.triton_releases import TritonRelease, load_triton_release
+from pintower.triton_releases import TritonRelease, load_triton_release, release_name
 from pintower.whole_numbers import INT_MAX, SIZE_MAX
 
 __all__ = [
@@ -181,7 +181,8 @@ class Target(_Model):
     @classmethod
     def _known(cls, value: Any) -> Any:
         """Take a release by its name."""
-        return load_triton_release(value) if isinstance(value, str) else value
+        name = release_name(value)
+        return load_triton_release(name) if isinstance(name, str) else value
 
     @field_validator("precision", mode="before")
     @classmethod

@@ -7,7 +7,7 @@
 import tomllib
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from pintower.assets import asset
 from pintower.errors import InputError
@@ -15,9 +15,11 @@ from pintower.errors import InputError
 __all__ = [
     "LOCAL",
     "Fault",
+    "ReleaseName",
     "TritonRelease",
     "known_faults",
     "load_triton_release",
+    "release_name",
     "triton_releases",
 ]
 
@@ -27,7 +29,14 @@ LOCAL = "24.10"
 _STRONGLY_TYPED = 11
 """From this TensorRT on a network has the types of its graph, and no flag changes them."""
 
-_Name = Annotated[str, Field(pattern=r"^\d\d\.\d\d$")]
+
+def release_name(value: object) -> object:
+    """Return a name as text; in TOML and on a command line 24.10 may have been read as a number."""
+    return f"{value:.2f}" if isinstance(value, float) else value
+
+
+ReleaseName = Annotated[str, BeforeValidator(release_name), Field(pattern=r"^[0-9]{2}\.[0-9]{2}$")]
+"""A release's name: its year and month, like 24.10."""
 
 
 class _Model(BaseModel):
@@ -48,7 +57,7 @@ class TritonRelease(_Model):
         tensorrt: major version of its TensorRT.
     """
 
-    name: _Name
+    name: ReleaseName
     server: str
     onnxruntime: str
     max_ir_version: int
@@ -73,7 +82,7 @@ class Fault(_Model):
     """
 
     what: str
-    fixed: _Name | None = None
+    fixed: ReleaseName | None = None
     remedy: str
 
     def is_in(self, release: str) -> bool:

@@ -159,7 +159,8 @@ def _write_repository(folder: Path) -> None:
         golden_runtime="1.19.2",
         files={},
     ).save(folder / "release.json")
-    write_gates(folder / "gates.json", [gate("served_errors", 0, 0, unit="queries")], {})
+    served = {"backend": "local server", "triton_release": "26.11"}
+    write_gates(folder / "gates.json", [gate("served_errors", 0, 0, unit="queries")], served)
 
 
 TITLES = {f"pin-{number:02d}": f"Red shoes {number}" for number in range(40)}

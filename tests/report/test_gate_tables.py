@@ -78,3 +78,12 @@ def test_gates_in_the_targets_runtime_are_a_table_of_their_own(tmp_path: Path) -
         assert row.measured.startswith(measured)
     write_gates(tmp_path / "gates.json", both[:1], {})
     assert describe_gates("Graphs", tmp_path / "gates.json", in_target=True) is None
+
+
+def test_served_gates_say_what_served_and_what_the_release_is_for(tmp_path: Path) -> None:
+    served = {"backend": "local server", "triton_release": "26.11"}
+    write_gates(tmp_path / "gates.json", [gate("served_errors", 0, 0)], served)
+    found = describe_gates("Served", tmp_path / "gates.json")
+    assert found is not None
+    assert found.where == "Measured on a local server. The release is for Triton 26.11."
+    assert described(tmp_path, gate("scorer.max_abs", 2e-6, 1e-4)).where == ""

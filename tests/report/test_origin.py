@@ -14,7 +14,7 @@ def described(inputs: dict[str, Path]) -> Origin:
 
 def test_the_release_its_space_and_the_device_are_told(finished: dict[str, Path]) -> None:
     facts = dict(described(finished).facts)
-    assert facts["Release"] == "3 for cpu-int8"
+    assert facts["Release"] == "3 for cpu-int8, Triton 24.10"
     assert facts["Space"] == "b0816409221c55b9"
     assert facts["Snapshot"] == "78e0c3b8cecaf668, 40 pins"
     assert facts["Device"] == "A processor, 2 cores, 8 GiB, no accelerator"

@@ -1,10 +1,12 @@
 """Gates as tables: what has a limit, what must be zero, and what is only told."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from pintower.artifacts import read_json
 from pintower.gates import Gate, read_gates
 from pintower.report.names import plain
 from pintower.report.numbers import counted, number, significant
@@ -108,6 +110,7 @@ class GateFile:
         zero: gates that allow nothing, failed ones first.
         told: figures without a limit.
         choice: sentences on the precision that was taken and those that were refused before it.
+        where: sentence on the server that the gates were measured on, if one was.
     """
 
     title: str
@@ -115,6 +118,7 @@ class GateFile:
     zero: Sequence[GateRow]
     told: Sequence[GateRow]
     choice: Sequence[str] = ()
+    where: str = ""
 
     @property
     def overruled(self) -> list[GateRow]:
@@ -154,6 +158,7 @@ def describe_gates(title: str, path: Path, *, in_target: bool = False) -> GateFi
         zero=_rows(item for item in limited if item.allowed == 0),
         told=_rows(item for item in gates if item.allowed is None and item.name not in _CHOICES),
         choice=[line for item in gates if item.name in _CHOICES for line in _choice(item)],
+        where=_where(read_json(path)["environment"]),
     )
 
 
@@ -188,6 +193,16 @@ def _rows(gates: Iterable[Gate]) -> list[GateRow]:
         for item in gates
     ]
     return sorted(rows, key=lambda row: (row.passed, row.used is None))
+
+
+def _where(environment: Mapping[str, Any]) -> str:
+    """Return what served, and what the release is for, where something served."""
+    if "backend" not in environment:
+        return ""
+    return (
+        f"Measured on a {environment['backend']}. The release is for Triton "
+        f"{environment['triton_release']}."
+    )
 
 
 def _choice(item: Gate) -> list[str]:

@@ -70,7 +70,10 @@ def describe_origin(
 def _release_facts(release: Mapping[str, Any]) -> list[tuple[str, str]]:
     snapshot = release["snapshot"]
     return [
-        ("Release", f"{release['release']} for {release['target']}"),
+        (
+            "Release",
+            f"{release['release']} for {release['target']}, Triton {release['triton_release']}",
+        ),
         ("Space", release["space_id"][:16]),
         ("Snapshot", f"{snapshot['id']}, {number(snapshot['pins'])} pins"),
     ]
