@@ -69,6 +69,17 @@ def test_text_is_embedded_the_same_whatever_is_beside_it(
             np.testing.assert_allclose(alone[0], together[row], atol=1e-6)
 
 
+def test_positions_and_token_types_are_known_beforehand(prepared: Prepared, tmp_path: Path) -> None:
+    """Ids made of a text's shape, as every release of transformers traces them otherwise, go."""
+    write_int8(prepared, tmp_path / "int8.onnx")
+    counts = operators(tmp_path / "int8.onnx")
+    model = onnx.load(tmp_path / "int8.onnx")
+    tables = {weight.name for weight in model.graph.initializer if len(weight.dims) == 2}
+    looked_up = [n for n in model.graph.node if n.op_type == "Gather" and n.input[0] in tables]
+    assert len(looked_up) == 1  # the word pieces
+    assert not counts["Expand"] + counts["GatherElements"] + counts["ConstantOfShape"]
+
+
 def test_kept_product_stays_in_fp32(prepared: Prepared, tmp_path: Path) -> None:
     kept = next(iter(prepared.scales))
     write_int8(prepared, tmp_path / "mixed.onnx", keep=[kept])

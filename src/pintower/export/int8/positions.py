@@ -12,6 +12,9 @@ from pintower.export.int8.network import Network
 
 __all__ = ["fold_positions"]
 
+_REPEATING = ("Expand", "GatherElements", "Slice")
+"""Operators that give elements of their first input, in any number and order."""
+
 
 def fold_positions(network: Network) -> None:
     """Look positions and token types up beforehand, where their ids are fixed."""
@@ -19,25 +22,26 @@ def fold_positions(network: Network) -> None:
         table = network.weights.get(node.input[0])
         if table is None or table.ndim != 2 or table.dtype != np.float32:
             continue
+        _fold_type(network, node)
         cut = network.maker(node.input[1])
-        if cut is not None and cut.op_type == "Expand":
-            _fold_type(network, node, cut)
-        elif cut is not None and cut.op_type == "Slice":
+        if cut is not None and cut.op_type == "Slice":
             ids = _constant(network, cut.input[0])
-            if ids is not None:
+            if ids is not None and len(set(ids.flat)) > 1:
                 network.remove(node)
                 rows = network.weight("positions", table[ids])
                 network.add("Slice", [rows, *cut.input[1:]], node.output[0])
 
 
-def _fold_type(network: Network, node: NodeProto, expanded: NodeProto) -> None:
+def _fold_type(network: Network, node: NodeProto) -> None:
     """Replace a look-up of one and the same id by its row, where it is only added."""
-    cut = network.maker(expanded.input[0])
-    if cut is None or cut.op_type != "Slice":
-        return
-    ids = _constant(network, cut.input[0])
+    tensor = node.input[1]
+    while (ids := _constant(network, tensor)) is None:
+        maker = network.maker(tensor)
+        if maker is None or maker.op_type not in _REPEATING:
+            return
+        tensor = maker.input[0]
     readers = network.readers(node.output[0])
-    if ids is None or ids.min() != ids.max() or any(item.op_type != "Add" for item in readers):
+    if len(set(ids.flat)) > 1 or any(item.op_type != "Add" for item in readers):
         return
     row = network.weight("token_type", network.weights[node.input[0]][ids.flat[0]])
     network.remove(node)
