@@ -26,8 +26,10 @@ from pintower.export.int8.sensitivity import most_sensitive
 from pintower.export.int8.static import Prepared, TokenBatches, prepare, write_int8
 from pintower.export.quantization import write_dynamic_int8
 from pintower.export.tracing import conform, trace
+from pintower.models.first_module import backbone_config
 from pintower.models.layout import space_id
 from pintower.models.student import Student
+from pintower.models.vocabulary import table_rows
 from pintower.targets import Precision, Target
 
 __all__ = ["GraphBuilder"]
@@ -91,9 +93,9 @@ class GraphBuilder:
         logger.info("building %s in %s", name, precision)
         if name == "query_encoder":
             self._write(name, precision, without_entrance(contract), path)
-            table = self.student.query_encoder[0].auto_model.get_input_embeddings()
+            rows = table_rows(self.student.query_encoder)
             cut = self.target.device_of(name) == "cpu"
-            add_entrance(path, contract, vocabulary=table.num_embeddings, cut=cut)
+            add_entrance(path, contract, vocabulary=rows, cut=cut)
         else:
             self._write(name, precision, contract, path)
         digest = hash_file(path)
@@ -147,7 +149,7 @@ class GraphBuilder:
 
     def _fused(self, traced: Path, contract: GraphContract) -> Path:
         fused = traced.with_name("fused.onnx")
-        config = self._encoder(contract.name)[0].auto_model.config
+        config = backbone_config(self._encoder(contract.name))
         fuse(traced, fused, config, contract, self._batches(contract.name)[:_COMPARED])
         return fused
 

@@ -8,10 +8,14 @@ from typing import Any, cast
 
 import torch
 from sentence_transformers import SentenceTransformer
-from sentence_transformers.sentence_transformer.modules import Normalize, Pooling
+from sentence_transformers.sentence_transformer.modules import (
+    Normalize,
+    Pooling,
+    StaticEmbedding,
+)
 from torch import Tensor, nn
-from transformers import PretrainedConfig
 
+from pintower.models.first_module import mean_of_rows
 from pintower.models.scoring_head import LEVELS, ScoringHead
 
 __all__ = ["EncoderGraph", "ScorerGraph"]
@@ -24,12 +28,9 @@ class EncoderGraph(nn.Module):
         encoder: a loaded encoder; its modules are shared, not copied.
     """
 
-    config: PretrainedConfig
-
     def __init__(self, encoder: SentenceTransformer) -> None:
         super().__init__()
         self.encoder = encoder
-        self.config = encoder[0].auto_model.config
 
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor, features: Tensor | None = None
@@ -44,6 +45,8 @@ class EncoderGraph(nn.Module):
         for module in self.encoder:
             if isinstance(module, Pooling) and module.pooling_mode == "mean":
                 state["sentence_embedding"] = _mean(state["token_embeddings"], attention_mask)
+            elif isinstance(module, StaticEmbedding):
+                state["sentence_embedding"] = mean_of_rows(module, state)
             elif isinstance(module, Normalize):
                 state["sentence_embedding"] = _unit(state["sentence_embedding"])
             else:
@@ -83,7 +86,6 @@ class ScorerGraph(nn.Module):
 
     def __init__(self, head: ScoringHead) -> None:
         super().__init__()
-        self.config = PretrainedConfig()
         first, width = cast(nn.Linear, head.layers[0]), head.width
         weight = first.weight.detach()
         parts = torch.split(weight, [width, width, width, len(head.match_features)], dim=1)

@@ -17,6 +17,7 @@ from pintower.export.parity import Measurement
 from pintower.export.reference import Reference
 from pintower.export.timing import Latency, time_side_by_side
 from pintower.gates import Gate, failed
+from pintower.models.first_module import backbone_config
 from pintower.models.onnx_session import GraphEncoder, OnnxGraph, open_graph
 from pintower.models.student import Student, load_student
 from pintower.targets import Precision, Target, load_target
@@ -194,7 +195,7 @@ def _row(
     nothing = Gate("", float("nan"), None, "lower", True)
     loss = by_name.get("ranking.ndcg_loss_rel", nothing)
     aside = ("ranking.ndcg_loss_rel", "ranking.ndcg_loss_rel_low", "ranking.top8_flips")
-    config = student.query_encoder[0].auto_model.config
+    config = backbone_config(student.query_encoder)
     return PlanRow(
         student=student.layout.root.name,
         layers=getattr(config, "num_hidden_layers", None),

@@ -1,6 +1,7 @@
 """The gate on the exported tokenizer: Hugging Face's own token ids, on odd text above all."""
 
 import copy
+from collections.abc import Callable
 from pathlib import Path
 
 from tokenizers import Tokenizer
@@ -25,16 +26,28 @@ def tokenizer_gate(path: Path, student: Student) -> Gate:
         student: whose query encoder's tokenizer counts.
     """
     ours = Tokenizer.from_file(str(path))
-    # Each call changes settings of the tokenizer it is made on.
-    theirs = copy.deepcopy(student.query_encoder[0].tokenizer)
+    theirs = _own_ids(student)
     length = student.rendering.query_max_tokens
     differing: dict[str, str] = {}
     for name, raw in PROBES.items():
         text = render_query(decode(raw), student.rendering)
-        wanted = theirs(text, truncation=True, max_length=length, split_special_tokens=True)
-        given = ours.encode(text).ids
-        if given != wanted["input_ids"]:
-            differing[name] = f"exported {given[:12]}, Hugging Face {wanted['input_ids'][:12]}"
+        wanted, given = theirs(text), ours.encode(text).ids
+        if given != wanted:
+            differing[name] = f"exported {given[:12]}, Hugging Face {wanted[:12]}"
     shown = dict(list(differing.items())[:_WORST_SHOWN])
     detail = {"queries": len(PROBES), "max_tokens": length} | shown
     return gate("query_encoder.tokenizer", len(differing), 0, unit="queries", detail=detail)
+
+
+def _own_ids(student: Student) -> Callable[[str], list[int]]:
+    """Return what turns a text into token ids as the query encoder's own library does."""
+    length = student.rendering.query_max_tokens
+    # Each call changes settings of the tokenizer it is made on.
+    theirs = copy.deepcopy(student.query_encoder[0].tokenizer)
+    if isinstance(theirs, Tokenizer):
+        theirs.enable_truncation(length)
+        theirs.encode_special_tokens = True
+        return lambda text: list(theirs.encode(text, add_special_tokens=False).ids)
+    return lambda text: list(
+        theirs(text, truncation=True, max_length=length, split_special_tokens=True)["input_ids"]
+    )

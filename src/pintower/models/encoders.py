@@ -8,14 +8,16 @@ from typing import Any
 from safetensors import SafetensorError
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Dense, Transformer
-from sentence_transformers.sentence_transformer.modules import Normalize, Pooling
+from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, StaticEmbedding
 from torch import Tensor, nn
 
 from pintower.artifacts import read_json
 from pintower.errors import StudentError
 from pintower.models.backbones import find_backbone
 from pintower.models.feature_projection import FeatureProjection
+from pintower.models.first_module import mean_of_rows, transformer_of
 from pintower.models.loading import no_bars
+from pintower.models.truncation import Truncation
 
 __all__ = [
     "build_encoder",
@@ -28,8 +30,10 @@ __all__ = [
 ]
 
 
-_OWN = f"{FeatureProjection.__module__}.{FeatureProjection.__name__}"
-"""Our own kind of module, as a folder's ``modules.json`` names it."""
+_OWN: dict[str, type[FeatureProjection] | type[Truncation]] = {
+    f"{kind.__module__}.{kind.__name__}": kind for kind in (FeatureProjection, Truncation)
+}
+"""Our own kinds of modules, as a folder's ``modules.json`` names them."""
 
 
 def build_encoder(
@@ -79,6 +83,8 @@ def build_encoder(
 def load_encoder(folder: Path) -> SentenceTransformer:
     """Read a sentence-transformers folder onto the CPU, in fp32 and evaluation mode.
 
+    Where its settings cut embeddings (``truncate_dim``), the cut is its last module.
+
     Raises:
         StudentError: if the folder is absent or is not one.
     """
@@ -90,12 +96,26 @@ def load_encoder(folder: Path) -> SentenceTransformer:
     try:
         with no_bars():
             entries = read_json(folder / "modules.json")
-            if any(entry["type"] == _OWN for entry in entries):
+            if any(entry["type"] in _OWN for entry in entries):
                 modules = [_load_module(folder, entry) for entry in entries]
                 return SentenceTransformer(modules=modules, device="cpu").float().eval()
-            return SentenceTransformer(str(folder), device="cpu").float().eval()
+            encoder = SentenceTransformer(str(folder), device="cpu").float().eval()
     except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
         raise StudentError(f"{folder} cannot be loaded: {error}") from error
+    return encoder if encoder.truncate_dim is None else _truncated(encoder, folder)
+
+
+def _truncated(encoder: SentenceTransformer, folder: Path) -> SentenceTransformer:
+    """Return an encoder whose last module does what ``truncate_dim`` says."""
+    width, encoder.truncate_dim = encoder.truncate_dim, None
+    whole = encoder.get_embedding_dimension()
+    if type(width) is not int or width < 1:
+        raise StudentError(
+            f"{folder} says truncate_dim {width!r}; allowed are 1 to {whole}, the width now."
+        )
+    if width < whole:
+        encoder.append(Truncation(width))
+    return encoder
 
 
 def _load_module(folder: Path, entry: Mapping[str, str]) -> nn.Module:
@@ -105,9 +125,9 @@ def _load_module(folder: Path, entry: Mapping[str, str]) -> nn.Module:
     code that a folder brings for the sake of it.
     """
     name, _, kind = entry["type"].rpartition(".")
-    if entry["type"] != _OWN and not name.startswith("sentence_transformers."):
+    if entry["type"] not in _OWN and not name.startswith("sentence_transformers."):
         raise ValueError(f"{entry['type']} is a module of foreign code")
-    loader = FeatureProjection if entry["type"] == _OWN else getattr(import_module(name), kind)
+    loader = _OWN.get(entry["type"]) or getattr(import_module(name), kind)
     module: nn.Module = loader.load(str(folder), subfolder=entry["path"])
     return module
 
@@ -133,7 +153,10 @@ def embed_tokens(
     if vectors is not None:
         features["feature_vectors"] = vectors
     for module in encoder:
-        features = module(features)
+        if isinstance(module, StaticEmbedding):
+            features["sentence_embedding"] = mean_of_rows(module, features)
+        else:
+            features = module(features)
     embeddings: Tensor = features["sentence_embedding"]
     return embeddings
 
@@ -150,7 +173,7 @@ def train_last_layers(encoder: SentenceTransformer, layers: int | None) -> None:
     """Freeze the backbone but for its last layers; None trains all of it."""
     if layers is None:
         return
-    backbone = encoder[0].auto_model
+    backbone = transformer_of(encoder)
     backbone.requires_grad_(False)
     if layers:
         layer_stack(backbone)[-layers:].requires_grad_(True)

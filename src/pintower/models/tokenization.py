@@ -1,16 +1,18 @@
 """Text to token ids, the same way in training, export and serving."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
+from pintower.artifacts import read_json
 from pintower.errors import StudentError
 
 __all__ = ["TokenRows", "load_tokenizer", "open_tokenizer", "pad_tokens", "token_batch"]
@@ -22,16 +24,29 @@ _TOKENIZED = 512
 def load_tokenizer(folder: Path, max_tokens: int) -> Tokenizer:
     """Return an encoder folder's tokenizer; see :func:`open_tokenizer`.
 
+    A table of token embeddings has no rows for the special tokens around a text: for one, the
+    tokenizer adds none.
+
     Raises:
         StudentError: if the folder has no ``tokenizer.json``.
     """
-    for path in (folder / "tokenizer.json", folder / "0_Transformer" / "tokenizer.json"):
-        if path.is_file():
-            return open_tokenizer(path, max_tokens)
+    first = _first_module(folder)
+    path = folder / str(first.get("path", "")) / "tokenizer.json"
+    if path.is_file():
+        tokenizer = open_tokenizer(path, max_tokens)
+        if str(first.get("type")).endswith(".StaticEmbedding"):
+            tokenizer.post_processor = None
+        return tokenizer
     raise StudentError(
         f"{folder} has no tokenizer.json: only fast tokenizers can be served. Save it with a "
         "PreTrainedTokenizerFast."
     )
+
+
+def _first_module(folder: Path) -> Mapping[str, Any]:
+    path = folder / "modules.json"
+    modules = read_json(path) if path.is_file() else []
+    return modules[0] if modules else {}
 
 
 def open_tokenizer(path: Path, max_tokens: int) -> Tokenizer:

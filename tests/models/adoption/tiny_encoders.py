@@ -1,12 +1,15 @@
 """Seeded encoders of two layers and width 32, of several families, as folders."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from sentence_transformers import SentenceTransformer
-from sentence_transformers.base.modules import Transformer
+from sentence_transformers.base.modules import Router, Transformer
+from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+from tokenizers import Tokenizer
 from tokenizers.normalizers import BertNormalizer
 from torch import nn
 from transformers import AutoConfig, AutoModel, PreTrainedTokenizerFast, T5EncoderModel
@@ -63,6 +66,34 @@ def write_encoder(folder: Path, backbone: Path, *modules: nn.Module, **settings:
         transformer.max_seq_length = longest
     encoder = SentenceTransformer(modules=[transformer, *modules], device="cpu")
     encoder.save(str(folder), create_model_card=False)
+    path = folder / "config_sentence_transformers.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **settings}))
+    return folder
+
+
+def write_routed(
+    folder: Path,
+    routes: Mapping[str, Sequence[nn.Module]],
+    *,
+    before: Sequence[nn.Module] = (),
+    after: Sequence[nn.Module] = (),
+    **settings: Any,
+) -> Path:
+    """Write a sentence-transformers folder with a router; ``settings`` are the router's."""
+    router = Router({name: list(modules) for name, modules in routes.items()}, **settings)
+    encoder = SentenceTransformer(modules=[*before, router, *after], device="cpu")
+    encoder.save(str(folder), create_model_card=False)
+    return folder
+
+
+def write_static(folder: Path, *modules: nn.Module, width: int = 16, **settings: Any) -> Path:
+    """Write a sentence-transformers folder of a seeded table of token embeddings."""
+    tokenizer = Tokenizer.from_file(str(TOKENIZER / "tokenizer.json"))
+    torch.manual_seed(0)
+    table = StaticEmbedding(tokenizer, embedding_dim=width)
+    SentenceTransformer(modules=[table, *modules], device="cpu").save(
+        str(folder), create_model_card=False
+    )
     path = folder / "config_sentence_transformers.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **settings}))
     return folder

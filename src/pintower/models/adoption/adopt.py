@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling
 
 from pintower.artifacts import write_json
@@ -17,11 +16,12 @@ from pintower.data.candidates import CandidateIndex
 from pintower.data.splits import normal_forms
 from pintower.data.tables import JUDGMENTS, MATCH_STATISTICS, PINS, read_table
 from pintower.models.adoption.calibration import calibrate, draw_pins, own_query
-from pintower.models.adoption.encoder import adopt_encoder
+from pintower.models.adoption.encoder import Adopted, adopt_encoder
 from pintower.models.adoption.evidence import Evidence
 from pintower.models.adoption.selection import choose_head
-from pintower.models.adoption.texts import own_tokenizer, rendering_for
+from pintower.models.adoption.texts import rendering_for
 from pintower.models.adoption.towers import largest_difference, lay_out
+from pintower.models.first_module import own_tokenizer
 from pintower.models.freezing import freeze_calibration
 from pintower.models.optimization import training_device
 from pintower.models.pairs import bm25_scores, number_pairs, pair_match_features
@@ -61,8 +61,8 @@ def adopt(config: StudentConfig, data: Path, folder: Path) -> dict[str, Any]:
     """
     started = time.monotonic()
     encoder = adopt_encoder(pretrained_folder(config.query_encoder), config.pooling)
-    tokenizer = own_tokenizer(encoder)
-    require_rows(tokenizer, table_rows(encoder), config.query_encoder)
+    for side in (encoder.query, encoder.pin):
+        require_rows(own_tokenizer(side), table_rows(side), config.query_encoder)
     rendering = rendering_for(encoder, config, chosen_prefixes(config))
     statistics = MatchStatistics.load(data / MATCH_STATISTICS)
     student = lay_out(encoder, rendering, statistics, folder)
@@ -96,12 +96,13 @@ def adopt(config: StudentConfig, data: Path, folder: Path) -> dict[str, Any]:
     return training
 
 
-def _describe(encoder: SentenceTransformer) -> dict[str, Any]:
-    pooling = next(module for module in encoder if isinstance(module, Pooling))
+def _describe(encoder: Adopted) -> dict[str, Any]:
+    """Return width, pooling and similarity; a table of token embeddings has their mean."""
+    poolings = [module for module in encoder.query if isinstance(module, Pooling)]
     return {
-        "width": encoder.get_embedding_dimension(),
-        "pooling": pooling.pooling_mode,
-        "similarity": encoder.similarity_fn_name,
+        "width": encoder.query.get_embedding_dimension(),
+        "pooling": poolings[0].pooling_mode if poolings else "mean",
+        "similarity": encoder.query.similarity_fn_name,
     }
 
 

@@ -1,29 +1,44 @@
 """An encoder that can be served as it is: what is taken, and what is refused before it is used."""
 
 import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sentence_transformers import SentenceTransformer
-from sentence_transformers.sentence_transformer.modules import Normalize, Pooling
+from sentence_transformers.sentence_transformer.modules import (
+    Normalize,
+    Pooling,
+    StaticEmbedding,
+)
+from torch import nn
 
 from pintower.artifacts import read_json
 from pintower.errors import StudentError
+from pintower.models.adoption.kinds import SUPPORTED, require_known_kinds
+from pintower.models.adoption.routes import routed
 from pintower.models.pretrained import load_pretrained
 
-__all__ = ["adopt_encoder"]
+__all__ = ["Adopted", "adopt_encoder"]
 
 logger = logging.getLogger(__name__)
 
-_MODULES = ("Transformer", "Pooling", "Dense", "LayerNorm", "Dropout", "Normalize")
-_SUPPORTED = (
-    "Supported are text encoders of one transformer: Hugging Face folders, and "
-    f"sentence-transformers folders of {', '.join(_MODULES)}, with a fast tokenizer "
-    "(tokenizer.json)."
-)
+
+@dataclass(frozen=True)
+class Adopted:
+    """An encoder as both sides use it.
+
+    Attributes:
+        query: what embeds queries.
+        pin: what embeds pins: the same, but for a folder that routes queries and documents apart.
+    """
+
+    query: SentenceTransformer
+    pin: SentenceTransformer
 
 
-def adopt_encoder(folder: Path, pooling: str | None) -> SentenceTransformer:
+def adopt_encoder(folder: Path, pooling: str | None) -> Adopted:
     """Return the encoder of a folder, complete and as token ids and mask alone can drive it.
 
     Where its modules do not end with a normalization, one is added, so that a product of two
@@ -38,56 +53,34 @@ def adopt_encoder(folder: Path, pooling: str | None) -> SentenceTransformer:
         StudentError: if it cannot be loaded, or is of a kind that cannot be served.
     """
     if (folder / "modules.json").is_file():
-        _require_known_modules(folder)
+        require_known_kinds(folder)
     else:
         _require_bi_encoder(folder)
     encoder = load_pretrained(folder, pooling)
-    _require_text_alone(encoder, folder)
-    modules = list(encoder)
     similarity = encoder.similarity_fn_name
     if similarity not in ("cosine", "dot"):
         logger.warning(
             "%s compares embeddings by %s; they are compared by cosine here", folder, similarity
         )
         similarity = "cosine"
-    if similarity == "cosine" and not isinstance(modules[-1], Normalize):
-        modules.append(Normalize())
-    return SentenceTransformer(modules=modules, device="cpu", similarity_fn_name=similarity).eval()
-
-
-def _require_known_modules(folder: Path) -> None:
-    """Refuse by the folder's own list, so that no module of a foreign kind is ever loaded."""
-    types = [str(module["type"]) for module in _described(folder / "modules.json")]
-    for name in types:
-        kind = name.rpartition(".")[2]
-        if not name.startswith("sentence_transformers.") or kind not in _MODULES:
-            raise StudentError(
-                f"{folder} has a module {name}, which cannot be served. {_SUPPORTED}"
-            )
-    kinds = [name.rpartition(".")[2] for name in types]
-    if kinds[:1] != ["Transformer"] or kinds.count("Pooling") != 1:
+    sides = [routed(encoder, side, folder) for side in ("query", "document")]
+    for modules in sides:
+        _require_servable(modules, folder)
+    query, pin = (_complete(modules, similarity) for modules in sides)
+    widths = query.get_embedding_dimension(), pin.get_embedding_dimension()
+    if widths[0] != widths[1]:
         raise StudentError(
-            f"{folder} has the modules {', '.join(kinds)}; wanted are one Transformer first and "
-            f"one Pooling. {_SUPPORTED}"
+            f"{folder} gives queries embeddings of width {widths[0]} and documents of width "
+            f"{widths[1]}: they cannot be compared. Give both routes layers that end in one width."
         )
-    path = folder / "config_sentence_transformers.json"
-    settings = read_json(path) if path.is_file() else {}
-    kind = settings.get("model_type", "SentenceTransformer")
-    if kind != "SentenceTransformer":
-        raise StudentError(f"{folder} is a {kind}, no bi-encoder. {_SUPPORTED}")
-    if width := settings.get("truncate_dim"):
-        raise StudentError(
-            f"{folder} says that its embeddings are cut to their first {width} elements "
-            "(truncate_dim), which no graph does. Take that line out of "
-            f"{path.name} to serve the whole embeddings."
-        )
+    return Adopted(query, query if sides[0] == sides[1] else pin)
 
 
-def _described(path: Path) -> list[dict[str, Any]]:
-    modules = read_json(path)
-    if not isinstance(modules, list) or not all("type" in module for module in modules):
-        raise StudentError(f"{path} does not list modules as sentence-transformers writes them.")
-    return modules
+def _complete(modules: Sequence[nn.Module], similarity: str) -> SentenceTransformer:
+    normalized = similarity == "dot" or isinstance(modules[-1], Normalize)
+    modules = [*modules, *([] if normalized else [Normalize()])]
+    encoder = SentenceTransformer(modules=modules, device="cpu", similarity_fn_name=similarity)
+    return encoder.eval()
 
 
 def _require_bi_encoder(folder: Path) -> None:
@@ -100,22 +93,24 @@ def _require_bi_encoder(folder: Path) -> None:
             )
 
 
-def _require_text_alone(encoder: SentenceTransformer, folder: Path) -> None:
-    transformer = encoder[0]
+def _require_servable(modules: Sequence[nn.Module], folder: Path) -> None:
+    if isinstance(modules[0], StaticEmbedding):
+        return
+    transformer: Any = modules[0]
     if transformer.modalities != ["text"] or transformer.tokenizer is None:
         kinds = ", ".join(str(kind) for kind in transformer.modalities)
-        raise StudentError(f"{folder} takes {kinds}, not text alone. {_SUPPORTED}")
+        raise StudentError(f"{folder} takes {kinds}, not text alone. {SUPPORTED}")
     if not transformer.tokenizer.is_fast:
         raise StudentError(
             f"{folder} has a slow tokenizer ({type(transformer.tokenizer).__name__}) and no "
-            f"tokenizer.json, so its tokens cannot be made while serving. {_SUPPORTED}"
+            f"tokenizer.json, so its tokens cannot be made while serving. {SUPPORTED}"
         )
     config = transformer.config
     if getattr(config, "is_encoder_decoder", False) and hasattr(transformer.auto_model, "decoder"):
-        raise StudentError(f"{folder} is an encoder with a decoder. {_SUPPORTED}")
-    for module in encoder:
+        raise StudentError(f"{folder} is an encoder with a decoder. {SUPPORTED}")
+    for module in modules:
         if isinstance(module, Pooling) and not module.include_prompt:
             raise StudentError(
                 f"{folder} leaves the prompt out of the pooling (include_prompt is false), which "
-                f"no graph that takes token ids and mask can do. {_SUPPORTED}"
+                f"no graph that takes token ids and mask can do. {SUPPORTED}"
             )

@@ -6,18 +6,18 @@ from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer
 
 from pintower.config import StudentConfig
+from pintower.models.adoption.encoder import Adopted
+from pintower.models.first_module import longest_input, own_tokenizer
 from pintower.text.rendering import Rendering
 
-__all__ = ["folds_case", "own_tokenizer", "rendering_for"]
+__all__ = ["folds_case", "rendering_for"]
 
 _WRITTEN = ("Red Shoes", "IPHONE 15 Pro", "Émile ZOLA Été", "Красные ТУФЛИ", "ΜΠΛΕ Τσάντα")
 _LOOKED_AT = 1_000
 """Capitalized tokens of a vocabulary that are tried."""
 
 
-def rendering_for(
-    encoder: SentenceTransformer, config: StudentConfig, prefixes: tuple[str, str]
-) -> Rendering:
+def rendering_for(encoder: Adopted, config: StudentConfig, prefixes: tuple[str, str]) -> Rendering:
     """Return the rendering under which the served embedding is the encoder's own.
 
     A length is the config's, for what the user's text may take, and the prefix's tokens on top, so
@@ -28,31 +28,22 @@ def rendering_for(
         config: lengths and text sources.
         prefixes: before a query and before a pin text.
     """
-    tokenizer = own_tokenizer(encoder)
-    longest = encoder.max_seq_length
+    tokenizers = {side: own_tokenizer(side) for side in (encoder.query, encoder.pin)}
 
-    def limit(tokens: int, prefix: str) -> int:
-        wanted = tokens + len(tokenizer.encode(prefix, add_special_tokens=False))
+    def limit(side: SentenceTransformer, tokens: int, prefix: str) -> int:
+        wanted = tokens + len(tokenizers[side].encode(prefix, add_special_tokens=False))
+        longest = longest_input(side)
         return min(wanted, longest) if longest else wanted
 
     query_prefix, pin_prefix = prefixes
     return Rendering(
-        lowercase=folds_case(tokenizer),
+        lowercase=all(folds_case(tokenizer) for tokenizer in tokenizers.values()),
         query_prefix=query_prefix,
         pin_prefix=pin_prefix,
-        query_max_tokens=limit(config.query_max_tokens, query_prefix),
-        pin_max_tokens=limit(config.pin_max_tokens, pin_prefix),
+        query_max_tokens=limit(encoder.query, config.query_max_tokens, query_prefix),
+        pin_max_tokens=limit(encoder.pin, config.pin_max_tokens, pin_prefix),
         pin_sources=config.pin_sources,
     )
-
-
-def own_tokenizer(encoder: SentenceTransformer) -> Tokenizer:
-    """Return a copy of an encoder's tokenizer that cuts nothing, and reads no special token."""
-    tokenizer = Tokenizer.from_str(encoder.tokenizer.backend_tokenizer.to_str())
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    tokenizer.encode_special_tokens = True
-    return tokenizer
 
 
 def folds_case(tokenizer: Tokenizer) -> bool:

@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import numpy as np
-from sentence_transformers import SentenceTransformer
 
 from pintower.errors import StudentError
+from pintower.models.adoption.encoder import Adopted
 from pintower.models.embedding import embed_texts
 from pintower.models.encoders import load_encoder, save_encoder
+from pintower.models.first_module import limit_tokens
 from pintower.models.layout import StudentLayout
 from pintower.models.scoring_head import ScoringHead
 from pintower.models.student import Student
@@ -29,30 +30,30 @@ _ALLOWED = 1e-4
 
 
 def lay_out(
-    encoder: SentenceTransformer, rendering: Rendering, statistics: MatchStatistics, folder: Path
+    encoder: Adopted, rendering: Rendering, statistics: MatchStatistics, folder: Path
 ) -> Student:
     """Write both towers, the text rendering and the statistics; return them as read back.
 
     The student returned has a scoring head that knows nothing yet, and none is written.
     """
     layout = StudentLayout(folder)
-    encoder.max_seq_length = rendering.query_max_tokens
-    save_encoder(encoder, layout.query_encoder)
-    encoder.max_seq_length = rendering.pin_max_tokens
-    save_encoder(encoder, layout.pin_encoder)
+    limit_tokens(encoder.query, rendering.query_max_tokens)
+    save_encoder(encoder.query, layout.query_encoder)
+    limit_tokens(encoder.pin, rendering.pin_max_tokens)
+    save_encoder(encoder.pin, layout.pin_encoder)
     rendering.save(layout.text)
     statistics.save(layout.match_stats)
     return Student(
         layout=layout,
         query_encoder=load_encoder(layout.query_encoder),
         pin_encoder=load_encoder(layout.pin_encoder),
-        head=ScoringHead(encoder.get_embedding_dimension(), FEATURES, ()),
+        head=ScoringHead(encoder.query.get_embedding_dimension(), FEATURES, ()),
         rendering=rendering,
         statistics=statistics,
     )
 
 
-def largest_difference(encoder: SentenceTransformer, student: Student) -> float:
+def largest_difference(encoder: Adopted, student: Student) -> float:
     """Return how far an element of the towers' embeddings is from sentence-transformers' own.
 
     The towers are driven as they will be served, by the token ids and the mask of the folder's
@@ -69,17 +70,18 @@ def largest_difference(encoder: SentenceTransformer, student: Student) -> float:
     Raises:
         StudentError: if it is larger than 1e-4.
     """
-    rules = student.rendering
+    rules, layout = student.rendering, student.layout
     sides = (
-        (student.query_encoder, student.layout.query_encoder, rules.query_prefix,
+        (encoder.query, student.query_encoder, layout.query_encoder, rules.query_prefix,
          rules.query_max_tokens),
-        (student.pin_encoder, student.layout.pin_encoder, rules.pin_prefix, rules.pin_max_tokens),
+        (encoder.pin, student.pin_encoder, layout.pin_encoder, rules.pin_prefix,
+         rules.pin_max_tokens),
     )  # fmt: skip
     differences = []
-    for tower, folder, prefix, tokens in sides:
+    for own, tower, folder, prefix, tokens in sides:
         texts = [prefix + probe for probe in _PROBES]
-        encoder.max_seq_length = tokens
-        wanted = encoder.encode(texts, prompt="", show_progress_bar=False)
+        limit_tokens(own, tokens)
+        wanted = own.encode(texts, prompt="", show_progress_bar=False)
         given = embed_texts(tower, load_tokenizer(folder, tokens), texts)
         length = float(np.linalg.norm(wanted, axis=1).max())
         differences.append(float(np.abs(given - wanted).max()) / length)

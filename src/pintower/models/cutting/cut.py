@@ -19,6 +19,7 @@ from pintower.models.cutting.texts import QueryTexts, read_texts
 from pintower.models.cutting.vocabulary import cut_embeddings, shrink_vocabulary
 from pintower.models.embedding import embed_texts
 from pintower.models.encoders import layer_stack, save_encoder
+from pintower.models.first_module import transformer_of
 from pintower.models.freezing import freeze_calibration
 from pintower.models.layout import StudentLayout
 from pintower.models.student import Student, load_student
@@ -106,7 +107,7 @@ def cut_student(
         raise StudentError(
             f"{source}: its query encoder takes feature vectors, and a cut learns from texts alone."
         )
-    depth = len(layer_stack(student.query_encoder[0].auto_model))
+    depth = len(layer_stack(transformer_of(student.query_encoder)))
     kept = list(range(depth)) if layers is None else kept_layers(depth, layers)
     texts = read_texts(data, seed)
     full = load_tokenizer(student.layout.query_encoder, student.rendering.query_max_tokens)
