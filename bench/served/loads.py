@@ -20,6 +20,7 @@ from pintower.repository.parts import current_snapshot
 from pintower.serving.perf_analyzer import Row, poisson_intervals
 from pintower.snapshot import Snapshot
 from pintower.text.rendering import Rendering, normalize_query
+from pintower.text.words import words
 
 from .scenarios import Scenario
 
@@ -155,5 +156,5 @@ class Loads:
 
 
 def _fits(query: str, length: str) -> bool:
-    words = len(query.split())
-    return {"any": True, "short": words == 1, "long": words >= 4}[length]
+    count = len(words(query))
+    return {"any": True, "short": count == 1, "long": count >= 4}[length]

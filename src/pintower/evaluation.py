@@ -24,7 +24,7 @@ from pintower.models.scoring_head import LEVELS
 from pintower.models.student import Student, load_student
 from pintower.models.untuned import untuned_embeddings
 from pintower.text.rendering import Rendering, render_query
-from pintower.text.terms import terms
+from pintower.text.words import words
 
 __all__ = ["run"]
 
@@ -172,5 +172,5 @@ def _slices(judgments: pl.DataFrame, query_log: pl.DataFrame) -> dict[str, NDArr
 
 
 def _length(query: str) -> str:
-    count = len(terms(query))
+    count = len(words(query))
     return "1" if count <= 1 else "2-3" if count <= 3 else "4+"

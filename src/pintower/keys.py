@@ -1,8 +1,9 @@
 """A stage's key: what its outcome depends on, part by part, and which part has changed.
 
-The parts are the version, each key of its section of the recipe, the content of the folders it
-reads, of the data each file of its view (:mod:`pintower.data.views`), and the hand-written files
-it builds from. Of a user's dataset and local encoders the bytes count, not the place.
+The parts are the versions of pintower and of its text rules, each key of its section of the recipe,
+the content of the folders it reads, of the data each file of its view (:mod:`pintower.data.views`),
+and the hand-written files it builds from. Of a user's dataset and local encoders the bytes count,
+not the place.
 """
 
 import json
@@ -16,6 +17,7 @@ from pintower.artifacts import Manifest, hash_files, hash_json
 from pintower.assets import asset
 from pintower.config import Recipe
 from pintower.stages import Stage
+from pintower.text.version import VERSION as TEXT_RULES
 
 if TYPE_CHECKING:
     from pintower.data.selection import Source
@@ -50,7 +52,7 @@ def stage_parts(
         inputs: folders there are, by stage.
         own: the stage's own folder, where it is complete: which pins it read follows from it.
     """
-    parts: dict[str, Any] = {"version": __version__}
+    parts: dict[str, Any] = {"version": __version__, "text rules": TEXT_RULES}
     parts |= {f"{stage.name}.{key}": value for key, value in _config(recipe, stage.name).items()}
     found = data_view(stage, inputs, own)
     for name in stage.inputs:

@@ -23,6 +23,11 @@ def test_writings_of_one_query_share_a_normal_form(text: str) -> None:
     assert normalize_query(text, Rendering()) == "red shoes"
 
 
+def test_a_number_keeps_apart_from_the_small_digits_behind_it() -> None:
+    assert normalize_query("1½ cups", Rendering()) == "1 1\u20442 cups"
+    assert render_pin({"title": "10² m²"}, Rendering()) == "10 2 m2"
+
+
 def test_case_is_kept_where_the_student_wants_it() -> None:
     assert render_query("Red", Rendering(lowercase=False, query_prefix="query: ")) == "query: Red"
 
@@ -37,9 +42,12 @@ def test_rendering_of_another_version_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "text.json"
     Rendering(source_max_chars=9).save(path)
     assert Rendering.load(path).source_max_chars == 9
-    path.write_text('{"version": 99}')
-    with pytest.raises(ValueError, match="version 99"):
+    path.write_text('{"version": 1}')
+    with pytest.raises(ValueError, match=r"version 1, .*version 2.*from-encoder"):
         Rendering.load(path)
-    path.write_text('{"version": 1, "prefix": ""}')
+    path.write_text('{"version": 99}')
+    with pytest.raises(ValueError, match=r"version 99.*newer pintower"):
+        Rendering.load(path)
+    path.write_text('{"version": 2, "prefix": ""}')
     with pytest.raises(ValueError, match="unknown keys"):
         Rendering.load(path)

@@ -10,9 +10,10 @@ import numpy as np
 from pintower.artifacts import read_json
 from pintower.contracts import Contract
 from pintower.errors import InputError
+from pintower.models.layout import read_rendering
 from pintower.models.tokenization import open_tokenizer
 from pintower.serving.cache_model import entry_bytes, replay
-from pintower.text.rendering import Rendering, render_query
+from pintower.text.rendering import render_query
 
 __all__ = ["CachePlan", "plan_cache", "trace_queries"]
 
@@ -118,7 +119,7 @@ def _entries(
     """Return each distinct query's key and bytes: queries of the same token ids share an entry."""
     version = read_json(repository / "release.json")["models"]["tokenizer"]
     folder = repository / "tokenizer" / str(version)
-    rendering = Rendering.load(folder / "text.json")
+    rendering = read_rendering(folder / "text.json")
     tokenizer = open_tokenizer(folder / "tokenizer.json", rendering.query_max_tokens)
     size = entry_bytes(contract.graphs[_ENCODER].outputs, {"batch": 1})
     distinct = list(dict.fromkeys(queries))

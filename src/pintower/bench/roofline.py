@@ -21,9 +21,10 @@ from onnx import TensorProto, helper, numpy_helper
 from threadpoolctl import threadpool_limits
 
 from pintower.contracts import Contract
+from pintower.models.layout import read_rendering
 from pintower.models.onnx_session import OnnxGraph, open_graph
 from pintower.models.tokenization import open_tokenizer
-from pintower.text.rendering import Rendering, render_query
+from pintower.text.rendering import render_query
 from pintower.text.token_ids import id_rows
 
 __all__ = ["LENGTHS", "Bound", "Ceilings", "Work", "graph_work", "measure_roofline"]
@@ -97,7 +98,7 @@ def measure_roofline(repository: Path, queries: Sequence[str]) -> dict[str, Any]
     """
     contract = Contract.load(repository / "contract.json")
     (rendering,) = repository.glob("tokenizer/*/text.json")
-    rules = Rendering.load(rendering)
+    rules = read_rendering(rendering)
     text = open_tokenizer(rendering.with_name("tokenizer.json"), rules.query_max_tokens)
     words = " ".join(render_query(query, rules) for query in queries[:200])
     told: dict[str, Any] = {

@@ -13,21 +13,24 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from pintower.artifacts import read_json, write_json
 from pintower.data.tables import TEXT_COLUMNS
 from pintower.errors import DatasetError
-from pintower.text.rendering import Rendering, render_pin
+from pintower.text.forward_index import source_terms
 from pintower.text.terms import terms
+from pintower.text.version import VERSION, require_version
 
 __all__ = ["CandidateIndex"]
 
 logging.getLogger("bm25s").setLevel(logging.WARNING)  # it talks at DEBUG, on a handler of its own
 
 _IDS = "pin_ids.parquet"
+_RULES = "text_rules.json"
 
 
 @dataclass(frozen=True)
 class CandidateIndex:
-    """A BM25 index (bm25s, the Lucene variant) over the pins' rendered text.
+    """A BM25 index (bm25s, the Lucene variant) over the pins' text sources, in full.
 
     Attributes:
         pin_ids: String [N], in the order of the index.
@@ -44,11 +47,10 @@ class CandidateIndex:
         Raises:
             DatasetError: if no pin holds a word.
         """
-        rendering = Rendering()
         vocabulary: dict[str, int] = {}
         documents: list[list[int]] = []
         for pin in pins.select(TEXT_COLUMNS).iter_rows(named=True):
-            words = terms(render_pin(pin, rendering))
+            words = [term for source in TEXT_COLUMNS for term in source_terms(pin, source)]
             documents.append([vocabulary.setdefault(word, len(vocabulary)) for word in words])
         if not vocabulary:
             raise DatasetError("No pin holds a searchable word; check the pins' text columns.")
@@ -61,16 +63,22 @@ class CandidateIndex:
         folder.mkdir(parents=True, exist_ok=True)
         self.bm25.save(os.fspath(folder), show_progress=False)
         self.pin_ids.to_frame("pin_id").write_parquet(folder / _IDS)
+        write_json(folder / _RULES, {"version": VERSION})
 
     @classmethod
     def load(cls, folder: Path) -> "CandidateIndex":
         """Open what :meth:`save` wrote, memory-mapped.
 
         Raises:
-            DatasetError: if the folder holds no index.
+            DatasetError: if the folder holds no index, or one of other text rules.
         """
         if not (folder / _IDS).is_file():
             raise DatasetError(f"{folder} holds no candidate index; build and save one there.")
+        rules = read_json(folder / _RULES) if (folder / _RULES).is_file() else {}
+        try:
+            require_version(rules.get("version"), folder, "Build the pins and the release again.")
+        except ValueError as error:
+            raise DatasetError(str(error)) from error
         index = bm25s.BM25.load(os.fspath(folder), mmap=True)
         return cls(pl.read_parquet(folder / _IDS)["pin_id"], index)
 

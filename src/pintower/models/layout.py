@@ -18,7 +18,7 @@ from pintower.errors import StudentError
 from pintower.text.match_features import MatchStatistics
 from pintower.text.rendering import Rendering
 
-__all__ = ["StudentLayout", "space_id"]
+__all__ = ["StudentLayout", "read_rendering", "space_id"]
 
 _VOLATILE = {"transformers_version", "_name_or_path", "dtype", "torch_dtype"}
 
@@ -104,10 +104,7 @@ class StudentLayout:
         Raises:
             StudentError: if it is absent or made for other code.
         """
-        try:
-            return Rendering.load(self.text)
-        except (OSError, ValueError, TypeError) as error:
-            raise StudentError(f"{self.text} cannot be used: {error}") from error
+        return read_rendering(self.text)
 
     def load_statistics(self) -> MatchStatistics:
         """Read the frozen corpus statistics.
@@ -119,6 +116,18 @@ class StudentLayout:
             return MatchStatistics.load(self.match_stats)
         except (OSError, ValueError, KeyError) as error:
             raise StudentError(f"{self.match_stats} cannot be used: {error}") from error
+
+
+def read_rendering(path: Path) -> Rendering:
+    """Read a ``text.json``, a student's or a release's.
+
+    Raises:
+        StudentError: if it is absent or made for other code.
+    """
+    try:
+        return Rendering.load(path)
+    except (OSError, ValueError, TypeError) as error:
+        raise StudentError(f"{path} cannot be used: {error}") from error
 
 
 def space_id(folder: Path) -> str:

@@ -1,7 +1,6 @@
 """What a pin's embedding and terms were made from, as hashes that tell whether they changed."""
 
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from pintower.config import ChangeRule
 from pintower.models.pin_inputs import feature_matrix
 from pintower.text.rendering import PIN_SOURCES, Rendering, render_pin
+from pintower.text.terms import terms
 
 __all__ = ["HASH", "KEYS", "PinKeys", "fixed_lists"]
 
@@ -26,8 +26,6 @@ rule_key    as much of it as the change rule looks at
 vector_key  the feature vectors
 terms_key   the text sources in full, which the match features and the title come from
 """
-
-_FOLDED = re.compile(r"[\W_]+")
 
 
 @dataclass(frozen=True)
@@ -95,7 +93,7 @@ class PinKeys:
         return replace(self.rendering, pin_sources=kept)
 
     def _folded(self, text: str) -> str:
-        return _FOLDED.sub(" ", text.casefold()).strip() if self.rule.fold_text else text
+        return " ".join(terms(text)) if self.rule.fold_text else text
 
 
 def fixed_lists(values: NDArray[np.float32]) -> pa.FixedSizeListArray:

@@ -20,6 +20,7 @@ from pintower.models.tokenization import load_tokenizer
 from pintower.pins.store import Origin, store_schema
 from pintower.text.forward_index import pin_terms
 from pintower.text.rendering import PIN_SOURCES
+from pintower.text.words import words
 
 if TYPE_CHECKING:
     from pintower.models.embedding import TorchEncoder
@@ -131,7 +132,7 @@ class PinEmbedder:
         if untitled:
             texts = pin_texts(pins[untitled], self.keys.rendering)
             for row, text in zip(untitled, texts, strict=True):
-                found[row] = " ".join(text.split()[:_TITLE_WORDS])
+                found[row] = "".join(words(text)[:_TITLE_WORDS]).strip()
         return found
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from pintower.models.layout import read_rendering
 from pintower.models.onnx_session import (
     GraphEncoder,
     GraphScorer,
@@ -100,7 +101,7 @@ def open_offline(parts: Parts, data: Path | None = None) -> OfflineRelease:
         RepositoryError: if a graph is not the one that passed its gates, or the snapshot does not
             belong to the graphs.
     """
-    rendering = Rendering.load(parts.rendering)
+    rendering = read_rendering(parts.rendering)
     tokenizer = open_tokenizer(parts.tokenizer, rendering.query_max_tokens)
     encoder, scorer = (
         open_built_graph(parts.graphs, parts.contract, name) for name in SERVED_GRAPHS

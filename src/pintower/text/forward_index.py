@@ -22,7 +22,7 @@ __all__ = [
     "sum_counts",
 ]
 
-TITLE_TERMS = 32
+TITLE_TERMS = 64
 """Terms of a title that are kept in order, for the exact and the prefix match."""
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from .forward_index import TITLE_TERMS, ForwardIndex, count_terms, source_terms, spans
 from .rendering import PIN_SOURCES
 from .terms import term_id, terms
+from .version import VERSION, require_version
 
 __all__ = ["FEATURES", "MAX_QUERY_TERMS", "MatchStatistics", "fit_statistics", "match_features"]
 
@@ -31,7 +32,7 @@ FEATURES = (
 )
 """Names of the match features, in the order of the columns."""
 
-MAX_QUERY_TERMS = 32
+MAX_QUERY_TERMS = 64
 """Distinct terms of a query that count; the rest of a longer one is ignored."""
 
 _K1, _B = 1.2, 0.75
@@ -64,6 +65,7 @@ class MatchStatistics:
         np.save(folder / "terms.npy", self.ids)
         np.save(folder / "frequencies.npy", self.frequencies)
         values = {
+            "version": VERSION,
             "features": list(FEATURES),
             "pins": self.pins,
             "mean_lengths": dict(zip(PIN_SOURCES, self.mean_lengths.tolist(), strict=True)),
@@ -75,9 +77,16 @@ class MatchStatistics:
         """Read what :meth:`save` wrote.
 
         Raises:
-            ValueError: if the statistics are for other features than this code computes.
+            ValueError: if the statistics are for other features than this code computes, or other
+                text rules counted them.
         """
         values = json.loads((folder / "stats.json").read_text("utf-8"))
+        require_version(
+            values.get("version"),
+            folder,
+            "Make again what holds it: a student by training or `pintower student from-encoder`, "
+            "pins and releases by `pintower build`.",
+        )
         if tuple(values["features"]) != FEATURES:
             raise ValueError(
                 f"{folder}: match features {values['features']}, "

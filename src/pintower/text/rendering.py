@@ -10,6 +10,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from .characters import compatible, lower
+from .version import VERSION, require_version
+
 __all__ = ["PIN_SOURCES", "Rendering", "decode", "normalize_query", "render_pin", "render_query"]
 
 PIN_SOURCES = ("title", "description", "caption", "board_titles", "engaged_queries")
@@ -20,7 +23,7 @@ class Rendering:
     """The rules, as ``text.json`` of a student folder holds them.
 
     Attributes:
-        version: of these rules' code; a student made under another version is refused.
+        version: of the text rules; a student made under another version is refused.
         lowercase: fold case in queries, so that "Red Shoes" and "red shoes" are one cache entry.
         query_prefix: put before every query ("query: " for E5).
         pin_prefix: put before every pin text.
@@ -33,7 +36,7 @@ class Rendering:
         separator: between sources.
     """
 
-    version: int = 1
+    version: int = VERSION
     lowercase: bool = True
     query_prefix: str = ""
     pin_prefix: str = ""
@@ -57,14 +60,14 @@ class Rendering:
             ValueError: for unknown keys or the rules of another version.
         """
         values = json.loads(path.read_text("utf-8"))
+        require_version(
+            values.get("version"),
+            path,
+            "Train the student again, or make it again with `pintower student from-encoder`.",
+        )
         unknown = sorted(set(values) - set(cls.__dataclass_fields__))
         if unknown:
             raise ValueError(f"{path}: unknown keys {unknown}")
-        if values.get("version") != cls.version:
-            raise ValueError(
-                f"{path}: text rendering version {values.get('version')!r}, "
-                f"this code renders version {cls.version}"
-            )
         values["pin_sources"] = tuple(values.get("pin_sources", PIN_SOURCES))
         return cls(**values)
 
@@ -78,11 +81,12 @@ def normalize_query(text: str, rendering: Rendering) -> str:
     """Return the query in its normal form: NFKC, controls and runs of blanks as one blank, folded.
 
     Two queries with the same normal form are the same query: for the splits, the log and the cache.
+    The normal form has the terms of the text, as long as nothing is cut.
     """
-    text = unicodedata.normalize("NFKC", text[: rendering.query_max_chars])
+    text = compatible(text[: rendering.query_max_chars])
     text = "".join(" " if unicodedata.category(char) == "Cc" else char for char in text)
     if rendering.lowercase:
-        text = text.lower()
+        text = lower(text)
     return " ".join(text.split())[: rendering.query_max_chars]
 
 
@@ -105,7 +109,7 @@ def render_pin(pin: Mapping[str, Any], rendering: Rendering) -> str:
             continue
         if not isinstance(value, str):
             value = ", ".join(str(item) for item in list(value)[: rendering.list_max_items])
-        text = " ".join(unicodedata.normalize("NFKC", value[: rendering.source_max_chars]).split())
+        text = " ".join(compatible(value[: rendering.source_max_chars]).split())
         if text:
             parts.append(text)
     return rendering.pin_prefix + rendering.separator.join(parts)

@@ -23,6 +23,7 @@ from pintower.models.adoption.evidence import similarities
 from pintower.models.adoption.heads import fit_cosine, soft_targets
 from pintower.models.scoring_head import LEVELS, ScoringHead
 from pintower.text.rendering import Rendering, render_pin
+from pintower.text.words import words
 
 __all__ = ["calibrate", "draw_pins", "own_query"]
 
@@ -57,8 +58,8 @@ def own_query(pin: Mapping[str, Any], rendering: Rendering) -> str:
     """Return the query that stands in for those a pin with text answers."""
     engaged = pin.get("engaged_queries") or []
     bare = Rendering(pin_sources=rendering.pin_sources)
-    words = (engaged[0] if engaged else "").split() or render_pin(pin, bare).split()[:_WORDS]
-    return " ".join(words)
+    query = " ".join((engaged[0] if engaged else "").split())
+    return query or "".join(words(render_pin(pin, bare))[:_WORDS]).strip()
 
 
 def calibrate(queries: NDArray[np.float32], pins: NDArray[np.float32]) -> ScoringHead:

@@ -9,6 +9,7 @@ import polars as pl
 
 from pintower.data.tables import JUDGMENTS, PINS, QUERY_LOG, read_table
 from pintower.errors import DatasetError
+from pintower.text.words import words
 
 __all__ = ["QueryTexts", "read_texts"]
 
@@ -46,24 +47,24 @@ class QueryTexts:
 
     def _one(self, kind: str, random: np.random.Generator) -> str:
         def pick(texts: Sequence[str]) -> list[str]:
-            return texts[int(random.integers(len(texts)))].split() if texts else []
+            return words(texts[int(random.integers(len(texts)))]) if texts else []
 
         query = pick(self.queries)
         if kind == "query" and random.random() < _DROPPED_FROM:
-            words = [word for word in query if random.random() >= _DROPPED]
+            chosen = [word for word in query if random.random() >= _DROPPED]
         elif kind == "title":
-            words = pick(self.titles)
+            chosen = pick(self.titles)
         elif kind == "fragment":
             passage = pick(self.passages)
             begin = int(random.integers(max(1, len(passage))))
-            words = passage[begin : begin + 1 + int(random.integers(_FRAGMENT_WORDS))]
+            chosen = passage[begin : begin + 1 + int(random.integers(_FRAGMENT_WORDS))]
         elif kind == "board":
-            words = pick(self.boards)
+            chosen = pick(self.boards)
         elif kind == "joined":
-            words = query + pick(self.boards or self.titles)
+            chosen = [*query, " ", *pick(self.boards or self.titles)]
         else:
-            words = query
-        return " ".join((words or query)[:_WORDS])
+            chosen = query
+        return " ".join("".join((chosen or query)[:_WORDS]).split())
 
 
 def read_texts(data: Path, seed: int) -> QueryTexts:
