@@ -93,7 +93,7 @@ def test_uv_brings_one_where_there_is_none(bare: Path) -> None:
     program(bare / "bin" / "uv", "\n".join(lines))
     assert require_interpreter(bare / "cache") == python
     assert asked.read_text().split() == [
-        "python", "install", "3.9", "--install-dir", str(bare / "cache" / "python"),
+        "python", "install", "3.9", "--no-bin", "--install-dir", str(bare / "cache" / "python"),
     ]  # fmt: skip
 
 

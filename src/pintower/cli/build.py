@@ -118,8 +118,12 @@ def _told(out: Path) -> str:
     if not words:
         return "No gate was measured."
     triton = Contract.load(out / "models" / "contract.json").target.triton
-    where = [f"It passed {' and '.join(words)}.", f"It is for Triton {triton.name}."]
+    lines = [
+        f"It passed {' and '.join(words)}.",
+        f"It is for Triton {triton.name}; its graphs were measured in that one's ONNX Runtime "
+        f"{triton.onnxruntime}.",
+    ]
     served = out / "models" / "gates.json"
     if served.is_file():
-        where.append(f"Served gates: {read_json(served)['environment']['backend']}.")
-    return "\n".join(where)
+        lines.append(f"It was served by a {read_json(served)['environment']['backend']}.")
+    return "\n".join(lines)

@@ -96,7 +96,7 @@ def _download(version: str, cache: Path) -> None:
     logger.info("Downloading Python %s for the server environment with uv.", version)
     folder = cache / "python"
     done = subprocess.run(
-        [uv, "python", "install", version, "--install-dir", str(folder)],
+        [uv, "python", "install", version, "--no-bin", "--install-dir", str(folder)],
         capture_output=True,
         text=True,
         check=False,
