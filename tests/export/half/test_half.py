@@ -88,7 +88,9 @@ def test_norms_that_were_taken_apart_stay_in_fp32(traced: Traced) -> None:
 
 def test_rotary_angles_and_buckets_of_positions_stay_in_fp32(traced: Traced) -> None:
     rotary, _ = traced("qwen3")
-    assert {"MatMul", "Cos", "Sin"} <= kept_operators(rotary, "rotary_emb")
+    angles = kept_operators(rotary, "rotary_emb")
+    assert {"Cos", "Sin"} <= angles
+    assert angles & {"MatMul", "Mul"}  # position times frequency: transformers 4, transformers 5
     assert not kept_operators(rotary, "_proj")
     buckets, _ = traced("t5")
     assert {"Log", "Div", "Mul"} <= kept_operators(buckets, "SelfAttention")
