@@ -105,7 +105,10 @@ def test_vectors_that_some_batches_lack_are_null(tmp_path: Path) -> None:
         (lambda frame: frame.drop("pin_id"), "lacks the column 'pin_id'"),
         (lambda frame: frame.rename({"pin_id": "ID"}), "found: .*ID"),
         (lambda frame: frame.with_columns(pin_id=pl.lit("")), "have no pin_id"),
-        (lambda frame: frame.with_columns(title=pl.lit(1.5)), "title.*type Float64"),
+        (
+            lambda frame: frame.with_columns(title=pl.lit(1.5)),
+            r"row 1: title 1\.5 .*text is allowed",
+        ),
     ],
 )
 def test_pins_that_cannot_be_are_refused(tmp_path: Path, change: object, message: str) -> None:
@@ -117,7 +120,7 @@ def test_pins_that_cannot_be_are_refused(tmp_path: Path, change: object, message
 def test_a_bad_row_is_found_behind_the_first_batch(tmp_path: Path) -> None:
     ids = [*PINS["pin_id"][:17], "x" * 300, *PINS["pin_id"][18:]]
     path = write(PINS.with_columns(pin_id=pl.Series(ids)), tmp_path / "a.parquet")
-    with pytest.raises(DatasetError, match="after row 10, row 8"):
+    with pytest.raises(DatasetError, match="row 18: pin_id"):
         list(open_catalogue(str(path)).batches())
 
 

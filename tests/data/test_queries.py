@@ -1,19 +1,20 @@
 """The queries table: vectors of queries, one row a query."""
 
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
+from pintower.data.columns import KINDS, typed_rows
+from pintower.data.origin import Origin
 from pintower.data.queries import clean_queries
+from pintower.data.tables import QUERIES
 from pintower.errors import DatasetError
-
-PATH = Path("queries.parquet")
 
 
 def clean(rows: list[dict[str, Any]]) -> pl.DataFrame:
-    return clean_queries(pl.DataFrame(rows), PATH)
+    frame = pl.DataFrame(rows)
+    return clean_queries(typed_rows(frame, KINDS[QUERIES], Origin("queries.parquet")))
 
 
 def test_vectors_stand_behind_the_query_and_other_columns_are_left_out() -> None:

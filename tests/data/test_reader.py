@@ -217,12 +217,15 @@ def cut_parquet(folder: Path) -> None:
         (pins({"pin_id": " ", "title": "x"}), ("no pin_id", "rows 1")),
         (pins({"pin_id": "a\0b", "title": "x"}), ("row 1", "NUL")),
         (pins({"pin_id": "é" * 128, "title": "x"}), ("row 1", "256 bytes")),
-        (pins({"pin_id": 1.5, "title": "x"}), ("'pin_id'", "Float64")),
-        (pins({"pin_id": "a", "title": ["x"]}), ("'title'", "List")),
-        (pins({"pin_id": "a", "title": "x", "board_titles": "b"}), ("'board_titles'", "list")),
+        (pins({"pin_id": 1.5, "title": "x"}), ("row 1 (line 1)", "pin_id 1.5", "whole number")),
+        (pins({"pin_id": "a", "title": ["x"]}), ("row 1 (line 1)", "title ['x']", "text")),
+        (
+            pins({"pin_id": "a", "title": "x", "board_titles": "b"}),
+            ("row 1 (line 1)", "board_titles 'b'", "a list of texts"),
+        ),
         (
             pins({"pin_id": "a", "title": "x"}, {"pin_id": "b", "title": {"en": "x"}}),
-            ("'title'", "several shapes"),
+            ("row 2 (line 2)", "title {'en': 'x'}", "text"),
         ),
         (
             pins({"pin_id": "a", "title": "x", "v": [0.5]},
@@ -253,7 +256,7 @@ def test_fingerprint_follows_the_contents_of_the_tables_alone(folder: Path) -> N
     assert fingerprint(folder) != before
 
 
-@pytest.mark.parametrize("name", ["judgments.csv", "query_log.jsonl", "impressions.tsv.gz"])
+@pytest.mark.parametrize("name", ["judgments.xlsx", "query_log.csv.bz2", "impressions.txt"])
 def test_a_table_in_a_format_that_is_not_read_is_no_table_left_out(folder: Path, name: str) -> None:
     table = name.split(".")[0]
     (folder / "judgments.tsv").rename(folder / name)

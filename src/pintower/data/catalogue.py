@@ -7,7 +7,8 @@ object store that pyarrow reads (``s3://``, ``gs://``, ``abfss://``, ``hdfs://``
 import gzip
 import io
 import os
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Literal, cast
 from urllib.parse import urlencode, urlsplit
@@ -20,10 +21,13 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pyarrow import fs
 
-from pintower.data.checks import require
+from pintower.data.checks import count_placeholders, require, tell_placeholders
+from pintower.data.columns import KINDS, VECTOR, refuse_other_spellings, typed_rows
 from pintower.data.jsonl import iterate_jsonl
-from pintower.data.pins import require_text, typed_pins
-from pintower.data.tables import PINS, SCHEMAS, TEXT_COLUMNS
+from pintower.data.kinds import Kind
+from pintower.data.origin import Origin, Rows
+from pintower.data.pins import SPOKEN, filled_pins, require_text
+from pintower.data.tables import PINS, TEXT_COLUMNS
 from pintower.errors import DatasetError
 
 __all__ = ["Catalogue", "open_catalogue"]
@@ -34,7 +38,7 @@ _PIN_BYTES = 400
 """Of a pin in JSON, about; less where it is packed."""
 
 _ENDINGS = {"parquet": "parquet", "jsonl": "jsonl", "jsonl.gz": "jsonl", "lance": "lance"}
-Kind = Literal["parquet", "jsonl", "lance"]
+Format = Literal["parquet", "jsonl", "lance"]
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ class Catalogue:
     """
 
     place: str
-    kind: Kind
+    kind: Format
     files: tuple[str, ...]
     filesystem: fs.FileSystem
     vectors: tuple[str, ...]
@@ -77,18 +81,20 @@ class Catalogue:
         Raises:
             DatasetError: for a file that cannot be read, or a row that cannot be a pin.
         """
-        first = 0
         seen: set[str] = set()
-        for path, frame in self._frames():
-            seen.update(frame.columns)
-            yield self._typed(frame, path, first)
-            first += len(frame)
-        if first and (absent := [name for name in self.vectors if name not in seen]):
+        said: Counter[str] = Counter()
+        for rows in self._rows():
+            seen.update(rows.frame.columns)
+            pins = self._filled(rows)
+            said += count_placeholders(pins, SPOKEN)
+            yield pins
+        tell_placeholders(said, self.place)
+        if seen and (absent := [name for name in self.vectors if name not in seen]):
             raise DatasetError(
                 f"{self.place}: no pin has {absent[0]!r}, which the pin encoder was trained on."
             )
-        if first:
-            require_text(seen, self.place)
+        if seen:
+            require_text(seen, Origin(self.place))
 
     def rows(self, numbers: NDArray[np.int64]) -> Iterator[pl.DataFrame]:
         """Yield the pins of some rows, which count from 0 through all files.
@@ -102,11 +108,11 @@ class Catalogue:
         if not len(numbers):
             return
         first = taken = 0
-        for path, frame in self._frames():
-            end = int(numbers.searchsorted(first + len(frame)))
+        for rows in self._rows():
+            end = int(numbers.searchsorted(first + len(rows.frame)))
             if end > taken:
-                yield self._typed(frame[numbers[taken:end] - first], path, first)
-            taken, first = end, first + len(frame)
+                yield self._filled(rows)[numbers[taken:end] - first]
+            taken, first = end, first + len(rows.frame)
             if taken == len(numbers):
                 return
         if taken < len(numbers):
@@ -115,44 +121,45 @@ class Catalogue:
                 "while it is read, and run the command again."
             )
 
-    def _typed(self, frame: pl.DataFrame, path: str, first: int) -> pl.DataFrame:
-        name = f"{path}, after row {first:,}" if first else path
-        require(frame, ["pin_id"], name)
+    def _filled(self, rows: Rows) -> pl.DataFrame:
+        frame = rows.frame
+        require(frame.columns, ["pin_id"], rows.origin)
         if self.kind == "jsonl":  # a column may be in none of these lines and in the next
             texts = [pl.lit(None).alias(name) for name in TEXT_COLUMNS if name not in frame]
-            known = frame.schema
-            empty = [name for name in self.vectors if known.get(name, pl.Null) == pl.Null]
+            empty = [name for name in self.vectors if name not in frame]
             frame = frame.with_columns(*texts, *map(_no_vector, empty))
-        pins = typed_pins(frame, name, self.vectors)
+        pins = filled_pins(Rows(frame, rows.origin), self.vectors)
         # Where no pin of a batch has a vector, its column is left out.
         return pins.with_columns(_no_vector(name) for name in self.vectors if name not in pins)
 
-    def _frames(self) -> Iterator[tuple[str, pl.DataFrame]]:
-        """Yield each batch of raw rows with its file."""
-        known = [*SCHEMAS[PINS], *self.vectors]
+    def _rows(self) -> Iterator[Rows]:
+        """Yield each batch of rows, their columns in their kinds."""
+        kinds = KINDS[PINS] | dict.fromkeys(self.vectors, VECTOR)
         for path in self.files:
             try:
-                for frame in self._read(path, known):
-                    yield path, frame
-            except (pa.ArrowException, OSError) as error:
+                yield from self._read(path, kinds)
+            except (pa.ArrowException, pl.exceptions.PolarsError, OSError) as error:
                 raise DatasetError(f"{path} cannot be read: {error}") from error
 
-    def _read(self, path: str, known: Sequence[str]) -> Iterator[pl.DataFrame]:
+    def _read(self, path: str, kinds: Mapping[str, Kind]) -> Iterator[Rows]:
         if self.kind == "jsonl":
             with self.filesystem.open_input_stream(path, compression=None) as raw:
                 stream = gzip.open(raw, "rb") if path.endswith(".gz") else io.BufferedReader(raw)
-                yield from iterate_jsonl(cast("BinaryIO", stream), path, known, _BATCH)
+                yield from iterate_jsonl(cast("BinaryIO", stream), path, kinds, _BATCH)
             return
         if self.kind == "lance":
             dataset = lance.dataset(self.place)
-            names = _wanted(known, dataset.schema.names, path)
+            names = _wanted(kinds, dataset.schema.names, path)
             batches = dataset.to_batches(columns=names, batch_size=_BATCH)
         else:
             file = self._parquet(path)
-            names = _wanted(known, file.schema_arrow.names, path)
+            names = _wanted(kinds, file.schema_arrow.names, path)
             batches = file.iter_batches(_BATCH, columns=names)
+        first = 0
         for batch in batches:
-            yield cast("pl.DataFrame", pl.from_arrow(batch))
+            frame = cast("pl.DataFrame", pl.from_arrow(batch))
+            yield typed_rows(frame, kinds, Origin(path, first=first))
+            first += len(frame)
 
     def _parquet(self, path: str) -> pq.ParquetFile:
         try:
@@ -193,14 +200,16 @@ def open_catalogue(place: str, vectors: Sequence[str] = ()) -> Catalogue:
     return Catalogue(place, kind, files, filesystem, tuple(vectors))
 
 
-def _wanted(known: Sequence[str], found: Sequence[str], path: str) -> list[str]:
+def _wanted(known: Collection[str], found: Sequence[str], path: str) -> list[str]:
     """Return the columns to read of a file that has some.
 
     Raises:
         DatasetError: if they cannot make a pin, naming all that the file has.
     """
-    require(pl.DataFrame(schema=list(found)), ["pin_id"], path)
-    require_text(found, path)
+    origin = Origin(path)
+    require(found, ["pin_id"], origin)
+    require_text(found, origin)
+    refuse_other_spellings(found, known, origin)
     return [name for name in known if name in found]
 
 
@@ -232,15 +241,15 @@ def _address(place: str, path: str) -> str:
     return f"{scheme}://{path}" if mark else path
 
 
-def _kind(path: str) -> Kind | None:
+def _kind(path: str) -> Format | None:
     name = path.rstrip("/").rpartition("/")[2]
     for ending, kind in _ENDINGS.items():
         if name.endswith(f".{ending}"):
-            return cast("Kind", kind)
+            return cast("Format", kind)
     return None
 
 
-def _files_of(paths: Sequence[str], place: str) -> tuple[tuple[str, ...], Kind | None]:
+def _files_of(paths: Sequence[str], place: str) -> tuple[tuple[str, ...], Format | None]:
     """Return the files of a folder that are its catalogue, and their kind."""
     named = [path for path in paths if path.rpartition("/")[2].split(".")[0] == PINS]
     files = sorted(path for path in named or paths if _kind(path))

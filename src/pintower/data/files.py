@@ -1,33 +1,30 @@
-"""Files of a dataset folder: which one holds a table, and its raw rows.
+"""Files of a dataset folder: which one holds a table, and its rows.
 
 Every way a file can be broken (missing, empty, cut off, not UTF-8, not JSON, ragged) is told with
 the file and, where lines exist, the line.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import polars as pl
 
 from pintower.data.checks import require
-from pintower.data.delimited import read_tsv
+from pintower.data.columns import KINDS, VECTOR, typed_rows
+from pintower.data.delimited import read_csv, read_tsv
 from pintower.data.jsonl import read_jsonl
-from pintower.data.tables import IMPRESSIONS, JUDGMENTS, PINS, QUERIES, QUERY_LOG, SCHEMAS
+from pintower.data.kinds import Kind
+from pintower.data.origin import Origin, Rows
+from pintower.data.signature import HEAD, PARQUET, named_by_content
 from pintower.errors import DatasetError
 
-__all__ = ["FORMATS", "find_file", "read_parquet", "read_rows", "require_bytes"]
+__all__ = ["ENDINGS", "find_file", "read_parquet", "read_rows", "require_bytes"]
 
 _log = logging.getLogger(__name__)
 
-FORMATS = {
-    PINS: ("parquet", "jsonl", "jsonl.gz"),
-    JUDGMENTS: ("parquet", "tsv", "jsonl"),
-    IMPRESSIONS: ("parquet", "tsv", "jsonl"),
-    QUERY_LOG: ("parquet", "tsv"),
-    QUERIES: ("parquet", "jsonl", "jsonl.gz"),
-}
-"""The endings each table may have, as the documentation of the dataset folder lists them."""
+ENDINGS = ("parquet", "tsv", "tsv.gz", "csv", "csv.gz", "jsonl", "jsonl.gz")
+"""What the file of a table may end with, whichever table it is."""
 
 
 def find_file(folder: Path, table: str) -> Path | None:
@@ -39,33 +36,47 @@ def find_file(folder: Path, table: str) -> Path | None:
     if not folder.is_dir():
         kind = "a file" if folder.exists() else "missing"
         raise DatasetError(f"The dataset folder {folder} is {kind}; give a folder with pins.")
-    names = [f"{table}.{ending}" for ending in FORMATS[table]]
-    found = [folder / name for name in names if (folder / name).is_file()]
+    found = [folder / f"{table}.{ending}" for ending in ENDINGS]
+    found = [path for path in found if path.exists()]
     if len(found) > 1:
         raise DatasetError(
             f"{folder} holds {' and '.join(path.name for path in found)}; which one counts is not "
             f"clear. Keep one of them."
         )
+    if found and found[0].is_dir():
+        raise DatasetError(
+            f"{found[0]} is a folder; a table of a dataset folder is one file. Join its parts, as "
+            'polars.read_parquet("FOLDER").write_parquet("FILE") does.'
+        )
     return found[0] if found else None
 
 
-def read_rows(path: Path, table: str) -> pl.DataFrame:
-    """Read the rows of a table's file as they are, columns untouched.
+def read_rows(path: Path, table: str, vectors: Collection[str] = ()) -> Rows:
+    """Read the rows of a table's file, its known columns in their kinds, the others as they are.
+
+    Args:
+        path: the file.
+        table: that it holds.
+        vectors: columns that must hold feature vectors.
 
     Raises:
-        DatasetError: if the file is empty, broken or has no rows.
+        DatasetError: if the file is empty, broken or has no rows, or a value is not allowed.
     """
     require_bytes(path)
-    if path.suffix == ".parquet":
-        frame = read_parquet(path)
-    elif path.suffix == ".tsv":
-        frame = read_tsv(path)
+    kinds = KINDS[table] | dict.fromkeys(vectors, VECTOR)
+    ending = path.name.partition(".")[2].removesuffix(".gz")
+    if ending == "parquet":
+        rows = read_parquet(path, kinds)
+    elif ending == "tsv":
+        rows = read_tsv(path, kinds)
+    elif ending == "csv":
+        rows = read_csv(path, ",", kinds)
     else:
-        frame = read_jsonl(path, (*SCHEMAS[table], "count"))
-    if frame.is_empty():
+        rows = read_jsonl(path, kinds)
+    if rows.frame.is_empty():
         raise DatasetError(f"{path} holds no rows; fill it or remove it.")
-    _log.debug("%s: %d rows, columns %s", path, len(frame), frame.columns)
-    return frame
+    _log.debug("%s: %d rows, columns %s", path, len(rows.frame), rows.frame.columns)
+    return rows
 
 
 def require_bytes(path: Path) -> None:
@@ -78,23 +89,28 @@ def require_bytes(path: Path) -> None:
         raise DatasetError(f"{path} is empty (0 bytes); write it again or remove it.")
 
 
-def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pl.DataFrame:
+def read_parquet(path: Path, kinds: Mapping[str, Kind], *, others: bool = True) -> Rows:
     """Read a parquet file.
 
     Args:
         path: the file.
-        columns: read these alone; None reads all.
+        kinds: of the columns that somebody will use.
+        others: read the other columns too; without them, each column of a kind must be there.
 
     Raises:
-        DatasetError: if it is cut off, damaged or none, or lacks one of the columns.
+        DatasetError: if it is cut off, damaged or none, lacks a column, or a value is not allowed.
     """
     try:
-        if columns is not None:
-            require(pl.DataFrame(schema=pl.read_parquet_schema(path)), columns, path)
-        return pl.read_parquet(path, columns=None if columns is None else list(columns))
+        if not others:
+            require(list(pl.read_parquet_schema(path)), list(kinds), Origin(path))
+        frame = pl.read_parquet(path, columns=None if others else list(kinds))
     except (pl.exceptions.PolarsError, OSError) as error:
+        with path.open("rb") as file:
+            found = named_by_content(file.read(HEAD))
         reason = str(error).splitlines()[0]
         raise DatasetError(
-            f"{path} cannot be read as parquet: {reason}. It is cut off, damaged or of another "
-            f"format; write it again."
+            f"{path} cannot be read as parquet: {reason}. It is "
+            f"{'cut off, damaged or of another format' if found in (None, PARQUET) else found}; "
+            "write it again."
         ) from None
+    return typed_rows(frame, kinds, Origin(path))

@@ -1,106 +1,178 @@
-"""JSON lines, read with every fault told by its line.
-
-Types are settled in plain Python: a column whose values are whole and fractional numbers becomes
-fractional, scalars of several kinds become text, and nothing is rounded or dropped in silence.
-"""
+"""JSON lines, read with every fault told by its line."""
 
 import gzip
 import json
+import logging
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+import numpy as np
 import polars as pl
 
+from pintower.data.columns import refuse_other_spellings
+from pintower.data.json_values import number_lists
+from pintower.data.kinds import Kind, typed_values
+from pintower.data.origin import Origin, Rows
+from pintower.data.signature import HEAD, named_by_content
 from pintower.errors import DatasetError
 
 __all__ = ["iterate_jsonl", "read_jsonl"]
 
+_log = logging.getLogger(__name__)
+
 _CHUNK = 20_000
 _BOM = b"\xef\xbb\xbf"
 
+_Record = tuple[int, dict[str, Any]]
+"""The number of a line, and the object that it holds."""
 
-def read_jsonl(path: Path, known: Collection[str], *, others: bool = True) -> pl.DataFrame:
+
+def read_jsonl(path: Path, kinds: Mapping[str, Kind], *, others: bool = True) -> Rows:
     """Read ``.jsonl`` or ``.jsonl.gz``: one object a line, blank lines skipped.
 
     Args:
         path: the file.
-        known: the columns somebody will use; another column may hold anything (where no table
-            can hold it, it comes back without values).
-        others: False leaves the other columns out; there may be thousands.
+        kinds: of the columns that somebody will use.
+        others: give the other columns too: lists of numbers as they are, those that hold anything
+            else without values. False leaves them out; there may be thousands.
 
     Raises:
         DatasetError: for a broken gzip stream, text that is not UTF-8, a line that is not a JSON
-            object, a known column that holds lists here and single values there.
+            object or names a key twice, a value that is not of its column's kind.
     """
+    odd: dict[str, str] = {}
     with _open(path) as file:
-        chunks = _chunks(file, path, _CHUNK)
-        frames = [_frame(records, known, others=others) for records in chunks]
-    mixed = {name for name in _names(frames) if _is_mixed(frames, name)}
-    if refused := sorted(mixed.intersection(known)):
-        raise DatasetError(
-            f"{path}: column {refused[0]!r} holds values of several shapes (lists, objects, "
-            f"single values); give it one shape in every line."
-        )
-    frames = [_without(frame, mixed) for frame in frames]
-    return pl.concat(frames, how="diagonal_relaxed") if frames else pl.DataFrame()
+        parts = [
+            _rows(chunk, Origin(path), kinds, odd if others else None)
+            for chunk in _chunks(file, path, _CHUNK)
+        ]
+    frames = [part.frame for part in parts]
+    for name, place in odd.items():
+        if any(_is_vector(frame, name) for frame in frames):
+            _log.warning("%s, where other rows hold a list of numbers: it is not used", place)
+    nothing = [pl.lit(None).alias(name) for name in odd]
+    frames = [frame.with_columns(nothing) for frame in frames]
+    lines = [part.origin.lines for part in parts if part.origin.lines is not None]
+    frame = pl.concat(frames, how="diagonal_relaxed") if frames else pl.DataFrame()
+    origin = Origin(path, np.concatenate(lines) if lines else None)
+    refuse_other_spellings(frame.columns, kinds, origin)
+    return Rows(frame, origin)
 
 
 def iterate_jsonl(
-    file: BinaryIO, name: str, known: Collection[str], rows: int
-) -> Iterator[pl.DataFrame]:
-    """Yield a file's records in frames of some rows, the known columns only.
+    file: BinaryIO, name: str, kinds: Mapping[str, Kind], rows: int
+) -> Iterator[Rows]:
+    """Yield a file's records in frames of some rows, the columns of a kind only.
 
     Args:
         file: the lines, unpacked.
         name: of the file, for messages.
-        known: the columns somebody will use.
-        rows: in a frame; each frame settles the types of its columns by itself.
+        kinds: of the columns that somebody will use.
+        rows: in a frame.
 
     Raises:
         DatasetError: as :func:`read_jsonl` does.
     """
+    first = 0
     for records in _chunks(file, name, rows):
-        yield _frame(records, known, others=False)
+        part = _rows(records, Origin(name, first=first), kinds, None)
+        refuse_other_spellings(set().union(*(r for _, r in records)), kinds, part.origin)
+        yield part
+        first += len(records)
 
 
-def _frame(records: list[dict[str, Any]], known: Collection[str], *, others: bool) -> pl.DataFrame:
-    names = dict.fromkeys(chain.from_iterable(records))
-    kept = [name for name in names if others or name in known]
-    return pl.DataFrame([_series(name, [row.get(name) for row in records]) for name in kept])
+def _rows(
+    records: list[_Record],
+    origin: Origin,
+    kinds: Mapping[str, Kind],
+    odd: dict[str, str] | None,
+) -> Rows:
+    """Return records as columns.
+
+    Args:
+        records: some lines.
+        origin: of the first of them.
+        kinds: of the columns that somebody will use.
+        odd: takes the place of the first value that is no list of numbers, for each other column;
+            None leaves the other columns out.
+    """
+    origin = replace(origin, lines=np.array([number for number, _ in records], np.int64))
+    columns = []
+    for name in dict.fromkeys(chain.from_iterable(record for _, record in records)):
+        kind = kinds.get(name)
+        if kind is None and odd is None:
+            continue
+        values = [record.get(name) for _, record in records]
+        if kind is not None:
+            columns.append(typed_values(name, values, kind, origin))
+        elif odd is not None:
+            lists, strange = number_lists(name, values)
+            columns.append(lists)
+            if strange is not None:
+                odd.setdefault(name, f"{origin.at(strange + 1)}: {name} {values[strange]!r}"[:200])
+    return Rows(pl.DataFrame(columns), origin)
 
 
-def _chunks(file: BinaryIO, path: Path | str, rows: int) -> Iterator[list[dict[str, Any]]]:
+def _is_vector(frame: pl.DataFrame, name: str) -> bool:
+    """Whether some rows of a column hold lists of fractional numbers."""
+    kind = frame.schema.get(name)
+    return (
+        isinstance(kind, pl.List) and kind.inner == pl.Float64 and not frame[name].is_null().all()
+    )
+
+
+def _chunks(file: BinaryIO, path: Path | str, rows: int) -> Iterator[list[_Record]]:
     records = _records(file, path)
     while chunk := list(islice(records, rows)):
         yield chunk
 
 
-def _records(file: BinaryIO, path: Path | str) -> Iterator[dict[str, Any]]:
+def _records(file: BinaryIO, path: Path | str) -> Iterator[_Record]:
     for number, line in _lines(file, path):
+        if number == 1 and (found := named_by_content(line[:HEAD])):
+            raise DatasetError(f"{path} holds {found}; JSON lines in UTF-8 are expected.")
         try:
-            record = json.loads(line.decode("utf-8").rstrip("\r\n"))
+            record = _DECODER.decode(line.decode("utf-8").rstrip("\r\n"))
+            if b"\\u" in line:
+                json.dumps(record, ensure_ascii=False).encode("utf-8")
         except UnicodeDecodeError as error:
             raise DatasetError(
                 f"{path}, line {number}: not UTF-8 (byte 0x{line[error.start]:02x}); "
                 f"save the file as UTF-8."
             ) from None
+        except UnicodeEncodeError:
+            raise DatasetError(
+                f"{path}, line {number}: an escape stands for half a character (a lone surrogate)."
+            ) from None
         except json.JSONDecodeError as error:
             raise DatasetError(
-                f"{path}, line {number}: not valid JSON: {error.msg}, character {error.pos + 1}."
+                f"{path}, line {number}: not valid JSON: {error.msg}, character {error.pos + 1}. "
+                "One JSON object a line is expected, and a line feed at its end."
             ) from None
-        except RecursionError as error:
+        except (RecursionError, ValueError) as error:
             raise DatasetError(f"{path}, line {number}: not valid JSON: {error}.") from None
         if not isinstance(record, dict):
             raise DatasetError(
                 f"{path}, line {number}: one JSON object a line is expected, "
                 f"got {line[:60].decode('utf-8', 'replace')!r}."
             )
-        if b"\\u" in line:
-            _refuse_half_characters(path, number, record)
-        yield record
+        yield number, record
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    record = dict(pairs)
+    if len(record) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice!r} occurs twice in one object")
+    return record
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object)
 
 
 def _lines(file: BinaryIO, path: Path | str) -> Iterator[tuple[int, bytes]]:
@@ -118,73 +190,3 @@ def _lines(file: BinaryIO, path: Path | str) -> Iterator[tuple[int, bytes]]:
 
 def _open(path: Path) -> BinaryIO:
     return cast("BinaryIO", gzip.open(path, "rb")) if path.suffix == ".gz" else path.open("rb")
-
-
-def _refuse_half_characters(path: Path | str, number: int, record: dict[str, Any]) -> None:
-    """Refuse an escaped lone surrogate, which JSON lets through and UTF-8 cannot hold."""
-    try:
-        json.dumps(record, ensure_ascii=False).encode("utf-8")
-    except UnicodeEncodeError:
-        raise DatasetError(
-            f"{path}, line {number}: an escape stands for half a character (a lone surrogate)."
-        ) from None
-
-
-def _series(name: str, values: list[Any]) -> pl.Series:
-    given = [value for value in values if value is not None]
-    if all(isinstance(value, list) for value in given) and given:
-        inner = set(map(type, chain.from_iterable(given))) - {type(None)}
-        lists: list[list[Any] | None]
-        if not inner:
-            return pl.Series(name, values, dtype=pl.List(pl.Null()))
-        if inner == {int} and all(_fits(item) for value in given for item in value):
-            return pl.Series(name, values, dtype=pl.List(pl.Int64()))
-        if inner == {float}:
-            return pl.Series(name, values, dtype=pl.List(pl.Float64()))
-        if inner <= {int, float}:
-            lists = [None if v is None else [_number(item) for item in v] for v in values]
-            return pl.Series(name, lists, dtype=pl.List(pl.Float64()))
-        if inner <= {int, float, str, bool}:
-            lists = [None if v is None else [_text(item) for item in v] for v in values]
-            return pl.Series(name, lists, dtype=pl.List(pl.String()))
-        return pl.Series(name, values, dtype=pl.Object())
-    kinds = {type(value) for value in given}
-    if not kinds:
-        return pl.Series(name, values, dtype=pl.Null())
-    if kinds == {int} and all(_fits(value) for value in given):
-        return pl.Series(name, values, dtype=pl.Int64())
-    if kinds == {float}:
-        return pl.Series(name, values, dtype=pl.Float64())
-    if kinds <= {int, float, str, bool}:
-        return pl.Series(name, [_text(value) for value in values], dtype=pl.String())
-    return pl.Series(name, values, dtype=pl.Object())
-
-
-def _fits(value: int | None) -> bool:
-    return value is None or -(2**63) <= value < 2**63
-
-
-def _number(value: float | None) -> float | None:
-    try:
-        return None if value is None else float(value)
-    except OverflowError:
-        return float("inf")
-
-
-def _text(value: Any) -> str | None:
-    return value if value is None or isinstance(value, str) else str(value)
-
-
-def _names(frames: list[pl.DataFrame]) -> list[str]:
-    return list(dict.fromkeys(name for frame in frames for name in frame.columns))
-
-
-def _is_mixed(frames: list[pl.DataFrame], name: str) -> bool:
-    types = [frame.schema[name] for frame in frames if name in frame.columns]
-    nested = {isinstance(kind, pl.List) for kind in types if kind != pl.Null()}
-    return len(nested) > 1 or any(isinstance(kind, pl.Object) for kind in types)
-
-
-def _without(frame: pl.DataFrame, mixed: set[str]) -> pl.DataFrame:
-    """Empty the columns that no table can hold; their names stay, for messages."""
-    return frame.with_columns(pl.lit(None).alias(n) for n in frame.columns if n in mixed)

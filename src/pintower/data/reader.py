@@ -2,7 +2,7 @@
 
     tables = read_dataset(Path("my-catalogue"))
 
-The folder holds ``pins`` and, in formats listed in :data:`pintower.data.files.FORMATS`,
+The folder holds ``pins`` and, in formats listed in :data:`pintower.data.files.ENDINGS`,
 ``judgments``, ``impressions``, ``query_log`` and ``queries``; or it is a public dataset as it was
 downloaded, see :mod:`pintower.data.layouts`.
 """
@@ -15,12 +15,12 @@ from pathlib import Path
 import polars as pl
 
 from pintower.artifacts import hash_file, hash_json
-from pintower.data.files import FORMATS, find_file, read_rows, require_bytes
+from pintower.data.files import ENDINGS, find_file, read_rows, require_bytes
 from pintower.data.layouts import LAYOUTS, Layout, find_layout
 from pintower.data.pairs import clean_impressions, clean_judgments, clean_query_log
 from pintower.data.pins import clean_pins
 from pintower.data.queries import clean_queries
-from pintower.data.tables import IMPRESSIONS, JUDGMENTS, PINS, QUERIES, QUERY_LOG, empty
+from pintower.data.tables import IMPRESSIONS, JUDGMENTS, PINS, QUERIES, QUERY_LOG, SCHEMAS, empty
 from pintower.errors import DatasetError
 
 __all__ = ["Dataset", "fingerprint", "read_dataset"]
@@ -72,25 +72,23 @@ def read_dataset(
         return _read_public(*public, feature_columns)
     _refuse_other_endings(folder)
     path = _required(folder, PINS)
-    pins = clean_pins(read_rows(path, PINS), path, feature_columns)
+    pins = clean_pins(read_rows(path, PINS, feature_columns or ()), feature_columns)
     judged = _required(folder, JUDGMENTS) if judgments_required else find_file(folder, JUDGMENTS)
     shown = find_file(folder, IMPRESSIONS)
     logged = find_file(folder, QUERY_LOG)
     described = find_file(folder, QUERIES)
     return Dataset(
         pins=pins,
-        judgments=clean_judgments(read_rows(judged, JUDGMENTS), judged, pins)
+        judgments=clean_judgments(read_rows(judged, JUDGMENTS), pins)
         if judged
         else empty(JUDGMENTS),
-        impressions=clean_impressions(read_rows(shown, IMPRESSIONS), shown, pins)
+        impressions=clean_impressions(read_rows(shown, IMPRESSIONS), pins)
         if shown
         else empty(IMPRESSIONS),
-        query_log=clean_query_log(read_rows(logged, QUERY_LOG), logged, seed)
+        query_log=clean_query_log(read_rows(logged, QUERY_LOG), seed)
         if logged
         else empty(QUERY_LOG),
-        queries=clean_queries(read_rows(described, QUERIES), described)
-        if described
-        else empty(QUERIES),
+        queries=clean_queries(read_rows(described, QUERIES)) if described else empty(QUERIES),
     )
 
 
@@ -98,13 +96,12 @@ def _refuse_other_endings(folder: Path) -> None:
     """Refuse a table in a format that is not read, rather than leave it out."""
     for entry in sorted(folder.iterdir()) if folder.is_dir() else []:
         table, _, ending = entry.name.partition(".")
-        if not entry.is_file() or table not in FORMATS or ending in FORMATS[table]:
+        if table not in SCHEMAS or ending in ENDINGS or (entry.is_dir() and not ending):
             continue
         if not find_file(folder, table):
             raise DatasetError(
-                f"{entry} is not read: {table} can be "
-                f"{' or '.join(f'{table}.{name}' for name in FORMATS[table])}. Convert it, or take "
-                "it out of the folder."
+                f"{entry} is not read: {table} can be {_names(table)}. Convert it, or take it out "
+                "of the folder."
             )
 
 
@@ -123,15 +120,16 @@ def _read_public(
         require_bytes(path)
     tables = layout.read(files)
     _log.info("%s has the layout of %s", files[PINS].parent, layout.name)
-    path = files[JUDGMENTS]
-    if tables.judgments.is_empty():
-        raise DatasetError(f"{path} holds no rows; download it again from {layout.source}.")
-    pins = clean_pins(tables.pins, files[PINS], feature_columns)
+    if tables.judgments.frame.is_empty():
+        raise DatasetError(
+            f"{files[JUDGMENTS]} holds no rows; download it again from {layout.source}."
+        )
+    pins = clean_pins(tables.pins, feature_columns)
     shown = tables.impressions
     return Dataset(
         pins=pins,
-        judgments=clean_judgments(tables.judgments, path, pins),
-        impressions=empty(IMPRESSIONS) if shown is None else clean_impressions(shown, path, pins),
+        judgments=clean_judgments(tables.judgments, pins),
+        impressions=empty(IMPRESSIONS) if shown is None else clean_impressions(shown, pins),
         query_log=empty(QUERY_LOG),
         queries=empty(QUERIES),
         layout=layout.name,
@@ -146,7 +144,7 @@ def fingerprint(path: Path) -> str:
     """
     if (public := _find_public(path)) is not None:
         return hash_json({file.name: hash_file(file) for file in public[1].values()})
-    found = [find_file(path, table) for table in FORMATS]
+    found = [find_file(path, table) for table in SCHEMAS]
     return hash_json({file.name: hash_file(file) for file in found if file is not None})
 
 
@@ -154,10 +152,13 @@ def _required(folder: Path, table: str) -> Path:
     path = find_file(folder, table)
     if path is None:
         held = sorted(entry.name for entry in folder.iterdir())
-        names = " or ".join(f"{table}.{ending}" for ending in FORMATS[table])
         public = ", ".join(layout.name for layout in LAYOUTS)
         raise DatasetError(
-            f"{folder} holds no {table}: {names} is needed, or the files of a public dataset "
-            f"({public}) as downloaded; found: {', '.join(held) or 'nothing'}."
+            f"{folder} holds no {table}: {_names(table)} is needed, or the files of a public "
+            f"dataset ({public}) as downloaded; found: {', '.join(held) or 'nothing'}."
         )
     return path
+
+
+def _names(table: str) -> str:
+    return " or ".join(f"{table}.{ending}" for ending in ENDINGS)

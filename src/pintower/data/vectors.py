@@ -2,11 +2,11 @@
 
 import logging
 from collections.abc import Collection
-from pathlib import Path
 
 import polars as pl
 
 from pintower.data.checks import rows_where
+from pintower.data.origin import Origin
 from pintower.data.tables import PINS, SCHEMAS
 from pintower.errors import DatasetError
 
@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 def find_vectors(
     frame: pl.DataFrame,
-    path: Path | str,
+    origin: Origin,
     feature_columns: Collection[str] | None,
     *,
     table: str = PINS,
@@ -26,7 +26,7 @@ def find_vectors(
 
     Args:
         frame: raw rows.
-        path: the file, for messages.
+        origin: of the rows, for messages.
         feature_columns: the columns asked for; None takes every column of lists of floats. Lists
             of whole numbers are vectors only where they are asked for.
         table: whose rows they are.
@@ -40,20 +40,18 @@ def find_vectors(
     for name in feature_columns:
         if name not in free:
             raise DatasetError(
-                f"{path} lacks the feature column {name!r}; columns that could be one: "
+                f"{origin} lacks the feature column {name!r}; columns that could be one: "
                 f"{', '.join(free) or 'none'}. Correct data.feature_columns or add the column."
             )
         if not _inner(frame.schema[name]).is_numeric():
             raise DatasetError(
-                f"{path}: feature column {name!r} has the type {frame.schema[name]}; lists of "
+                f"{origin}: feature column {name!r} has the type {frame.schema[name]}; lists of "
                 f"numbers are expected."
             )
     return list(feature_columns)
 
 
-def clean_vectors(
-    frame: pl.DataFrame, columns: Collection[str], path: Path | str
-) -> list[pl.Series]:
+def clean_vectors(frame: pl.DataFrame, columns: Collection[str], origin: Origin) -> list[pl.Series]:
     """Return the vector columns as ``List(Float32)``; a row without a vector has null.
 
     Raises:
@@ -65,9 +63,9 @@ def clean_vectors(
         widths = series.list.len()
         given = widths.drop_nulls()
         if given.is_empty():
-            _log.info("%s: feature column %s holds no vectors and is not used", path, name)
+            _log.info("%s: feature column %s holds no vectors and is not used", origin, name)
             continue
-        _check(series, widths, int(given[0]), path)
+        _check(series, widths, int(given[0]), origin)
         cleaned.append(series)
     return cleaned
 
@@ -85,21 +83,21 @@ def _inner(kind: pl.DataType) -> pl.DataType:
     return pl.Null()
 
 
-def _check(series: pl.Series, widths: pl.Series, width: int, path: Path | str) -> None:
+def _check(series: pl.Series, widths: pl.Series, width: int, origin: Origin) -> None:
     name = series.name
     table = pl.DataFrame([series.alias("vector"), widths.alias("width")])
     if rows := rows_where(table, pl.col("width") != width):
         raise DatasetError(
-            f"{path}, row {rows[0]}: {name!r} has {widths[rows[0] - 1]} numbers, the rows before "
+            f"{origin.at(rows[0])}: {name!r} has {widths[rows[0] - 1]} numbers, the rows before "
             f"have {width}. Every vector of a column needs one width; if {name!r} is no feature "
             f"vector, name those that are in data.feature_columns."
         )
     if width == 0:
-        raise DatasetError(f"{path}: the vectors of {name!r} are empty; remove the column.")
+        raise DatasetError(f"{origin}: the vectors of {name!r} are empty; remove the column.")
     element = pl.element()
     finite = pl.col("vector").list.eval(element.is_finite().fill_null(False)).list.all()
     if rows := rows_where(table, pl.col("vector").is_not_null() & ~finite):
         raise DatasetError(
-            f"{path}, row {rows[0]}: {name!r} holds a null, NaN or infinite number (or one too "
+            f"{origin.at(rows[0])}: {name!r} holds a null, NaN or infinite number (or one too "
             f"large for 32 bits). Use null for the whole vector where there is none."
         )

@@ -19,18 +19,20 @@ from pathlib import Path
 
 import polars as pl
 
-from pintower.data.checks import as_text, require
+from pintower.data.checks import require
+from pintower.data.columns import IDENTIFIER, TEXT
 from pintower.data.delimited import read_csv
 from pintower.data.jsonl import read_jsonl
 from pintower.data.layouts.layout import Layout, PublicTables
 from pintower.data.layouts.markup import plain_text
-from pintower.data.layouts.rows import refuse_unknown, to_levels
+from pintower.data.layouts.rows import label, refuse_unknown
+from pintower.data.origin import Rows
 
 __all__ = ["CHORUS"]
 
 _LEVELS = {"0": 1, "1": 2, "2": 4, "3": 5}
-_RATINGS = ("query", "docid", "rating")
-_PRODUCT = ("id", "title", "short_description")
+_RATINGS = {"query": TEXT, "docid": IDENTIFIER, "rating": label(_LEVELS)}
+_PRODUCT = {"id": IDENTIFIER, "title": TEXT, "short_description": TEXT}
 _ATTRIBUTES = (
     "attr_t_product_type", "attr_t_device_type", "attr_t_market_positioning",
     "attr_t_connectivity_technology", "attr_t_operating_system_installed",
@@ -42,28 +44,32 @@ _WORD = r"[A-Za-z]{3}"
 
 def _read(files: Mapping[str, Path]) -> PublicTables:
     pins = _pins(files["pins"])
-    path = files["judgments"]
-    rows = read_csv(path, ",")
-    require(rows, _RATINGS, path)
-    levels = to_levels(rows, "rating", _LEVELS, path)
-    judgments = rows.select("query", pl.col("docid").alias("pin_id"), levels)
-    refuse_unknown(rows, ["docid"], pins.select(docid="pin_id"), path, files["pins"])
-    return PublicTables(pins, judgments)
-
-
-def _pins(path: Path) -> pl.DataFrame:
-    products = read_jsonl(path, (*_PRODUCT, *_ATTRIBUTES), others=False)
-    require(products, _PRODUCT, path)
-    text = {name: as_text(products, name, path) for name in products.columns}
-    hole = pl.Series([None] * len(products), dtype=pl.String())
-    spaced = (text.get(name, hole).str.replace_all(r",\s*", ", ") for name in _ATTRIBUTES)
-    said = [pl.when(words.str.contains(_WORD)).then(words) for words in spaced]
-    return pl.select(
-        text["id"].alias("pin_id"),
-        plain_text(text["title"]),
-        plain_text(text["short_description"]).alias("description"),
-        pl.concat_str(said, separator=", ", ignore_nulls=True).alias("caption"),
+    rows = read_csv(files["judgments"], ",", _RATINGS)
+    require(rows.frame.columns, _RATINGS, rows.origin)
+    refuse_unknown(rows, ["docid"], pins.frame.select(docid="pin_id"), files["pins"].name)
+    judgments = rows.frame.select(
+        "query",
+        pl.col("docid").alias("pin_id"),
+        pl.col("rating").replace_strict(_LEVELS, return_dtype=pl.Int8).alias("level"),
     )
+    return PublicTables(pins, Rows(judgments, rows.origin))
+
+
+def _pins(path: Path) -> Rows:
+    rows = read_jsonl(path, _PRODUCT | dict.fromkeys(_ATTRIBUTES, TEXT), others=False)
+    products = rows.frame
+    require(products.columns, _PRODUCT, rows.origin)
+    told = [products[name] for name in _ATTRIBUTES if name in products.columns]
+    spaced = (text.str.replace_all(r",\s*", ", ") for text in told)
+    said = [pl.when(words.str.contains(_WORD)).then(words) for words in spaced]
+    pins = products.select(
+        pl.col("id").alias("pin_id"),
+        plain_text(products["title"]),
+        plain_text(products["short_description"]).alias("description"),
+        pl.concat_str(pl.lit(None, pl.String()), *said, separator=", ", ignore_nulls=True)
+        .alias("caption"),
+    )  # fmt: skip
+    return Rows(pins, rows.origin)
 
 
 CHORUS = Layout(

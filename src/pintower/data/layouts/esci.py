@@ -21,11 +21,12 @@ from pathlib import Path
 
 import polars as pl
 
-from pintower.data.checks import as_text
+from pintower.data.columns import IDENTIFIER, TEXT
 from pintower.data.files import read_parquet
 from pintower.data.layouts.layout import Layout, PublicTables
 from pintower.data.layouts.markup import plain_text
-from pintower.data.layouts.rows import refuse_others, refuse_unknown, to_levels
+from pintower.data.layouts.rows import label, refuse_unknown
+from pintower.data.origin import Rows
 
 __all__ = ["ESCI"]
 
@@ -33,12 +34,19 @@ _LEVELS = {
     "I": 1, "C": 2, "S": 4, "E": 5,
     "irrelevant": 1, "complement": 2, "substitute": 4, "exact": 5,
 }  # fmt: skip
-_EXAMPLES = ("query", "product_id", "product_locale", "esci_label", "split")
 _IDENTITY = ("product_id", "product_locale")
 _TEXTS = ("product_title", "product_description")
 _FACTS = ("product_brand", "product_color", "product_bullet_point")
 _LANGUAGES = {"us": "en", "es": "es", "jp": "ja"}
 _SPLITS = {"train": None, "test": "test"}
+_EXAMPLES = {
+    "query": TEXT, "product_id": IDENTIFIER, "product_locale": TEXT, "esci_label": label(_LEVELS),
+    "split": label(_SPLITS),
+}  # fmt: skip
+_PRODUCTS = {
+    "product_id": IDENTIFIER, "product_locale": label(_LANGUAGES),
+    **dict.fromkeys((*_TEXTS, *_FACTS), TEXT),
+}  # fmt: skip
 
 _PIN_ID = pl.concat_str("product_locale", "product_id", separator=":").alias("pin_id")
 _LANGUAGE = pl.col("product_locale").replace_strict(_LANGUAGES).alias("language")
@@ -46,26 +54,22 @@ _COUNTRY = pl.col("product_locale").alias("country")
 
 
 def _read(files: Mapping[str, Path]) -> PublicTables:
-    products = read_parquet(files["pins"], (*_IDENTITY, *_TEXTS, *_FACTS))
-    refuse_others(products, "product_locale", _LANGUAGES, files["pins"])
-    path = files["judgments"]
-    rows = read_parquet(path, _EXAMPLES)
-    levels = to_levels(rows, "esci_label", _LEVELS, path)
-    splits = refuse_others(rows, "split", _SPLITS, path)
-    refuse_unknown(rows, _IDENTITY, products, path, files["pins"])
-    judgments = rows.select(
+    products = read_parquet(files["pins"], _PRODUCTS, others=False)
+    rows = read_parquet(files["judgments"], _EXAMPLES, others=False)
+    refuse_unknown(rows, _IDENTITY, products.frame, files["pins"].name)
+    judgments = rows.frame.select(
         "query",
         _PIN_ID,
-        levels,
+        pl.col("esci_label").replace_strict(_LEVELS, return_dtype=pl.Int8).alias("level"),
         _LANGUAGE,
         _COUNTRY,
-        splits.replace_strict(_SPLITS, return_dtype=pl.String),
+        pl.col("split").replace_strict(_SPLITS, return_dtype=pl.String),
     )
-    return PublicTables(_pins(products, files["pins"]), judgments)
+    return PublicTables(Rows(_pins(products.frame), products.origin), Rows(judgments, rows.origin))
 
 
-def _pins(products: pl.DataFrame, path: Path) -> pl.DataFrame:
-    texts = [plain_text(as_text(products, name, path)) for name in (*_TEXTS, *_FACTS)]
+def _pins(products: pl.DataFrame) -> pl.DataFrame:
+    texts = [plain_text(products[name]) for name in (*_TEXTS, *_FACTS)]
     said = [pl.when(pl.col(name) != "").then(pl.col(name)) for name in _FACTS]
     return products.select(*_IDENTITY, *texts).select(
         _PIN_ID,

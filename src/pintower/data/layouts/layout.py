@@ -4,8 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import polars as pl
-
+from pintower.data.origin import Rows
 from pintower.errors import DatasetError
 
 __all__ = ["Layout", "PublicTables", "find_layout"]
@@ -22,9 +21,9 @@ class PublicTables:
         impressions: pairs that were shown, ``query`` and ``pin_id``; None where there are none.
     """
 
-    pins: pl.DataFrame
-    judgments: pl.DataFrame
-    impressions: pl.DataFrame | None = None
+    pins: Rows
+    judgments: Rows
+    impressions: Rows | None = None
 
 
 @dataclass(frozen=True)

@@ -14,24 +14,28 @@ impressions too, without engagement: a judge's yes is no click.
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
-from pintower.data.checks import as_text, check_queries, require
+from pintower.data.checks import check_ids, check_queries, require
+from pintower.data.columns import AMOUNT, IDENTIFIER, TEXT, TEXTS
 from pintower.data.delimited import read_tsv
 from pintower.data.jsonl import read_jsonl
 from pintower.data.layouts.layout import Layout, PublicTables
-from pintower.data.layouts.rows import known_pins_only, standing, to_levels
+from pintower.data.layouts.rows import known_pins_only, label, standing
+from pintower.data.origin import Rows
 
 __all__ = ["MSRD"]
 
 _LEVELS = {"0": 1, "1": 5}
-_CORPUS = (
-    "id", "title", "overview", "tags", "genres", "director", "actors", "characters", "year",
-    "votes", "rating", "popularity",
-)  # fmt: skip
-_JUDGMENTS = ("query", "doc_id", "grade")
 _STANDING = ("votes", "rating", "popularity")
+_CORPUS = {
+    "id": IDENTIFIER, "title": TEXT, "overview": TEXT, "tags": TEXTS, "genres": TEXTS,
+    "director": TEXT, "actors": TEXTS, "characters": TEXTS, "year": IDENTIFIER,
+    **dict.fromkeys(_STANDING, AMOUNT),
+}  # fmt: skip
+_JUDGMENTS = {"query": TEXT, "doc_id": IDENTIFIER, "grade": label(_LEVELS)}
 _COUNTS = ("votes", "popularity")
 _CAST = 5
 """Actors and characters named in a movie's line; the first are the leads."""
@@ -39,45 +43,48 @@ _CAST = 5
 
 def _read(files: Mapping[str, Path]) -> PublicTables:
     pins = _pins(files["pins"])
-    path = files["judgments"]
-    rows = read_tsv(path)
-    require(rows, _JUDGMENTS, path)
-    check_queries(rows, path)
-    levels = to_levels(rows, "grade", _LEVELS, path)
-    pairs = rows.select("query", pl.col("doc_id").alias("pin_id"), levels)
-    judgments = known_pins_only(pairs, pins, path)
-    return PublicTables(pins, judgments, impressions=judgments.select("query", "pin_id"))
+    rows = read_tsv(files["judgments"], _JUDGMENTS)
+    require(rows.frame.columns, _JUDGMENTS, rows.origin)
+    pairs = rows.frame.select(
+        "query",
+        pl.col("doc_id").alias("pin_id"),
+        pl.col("grade").replace_strict(_LEVELS, return_dtype=pl.Int8).alias("level"),
+    )
+    check_queries(pairs, rows.origin)
+    check_ids(pairs, rows.origin)
+    judgments = known_pins_only(Rows(pairs, rows.origin), pins)
+    shown = judgments.frame.select("query", "pin_id")
+    return PublicTables(pins, judgments, impressions=Rows(shown, judgments.origin))
 
 
-def _pins(path: Path) -> pl.DataFrame:
-    movies = read_jsonl(path, _CORPUS, others=False)
-    require(movies, _CORPUS, path)
+def _pins(path: Path) -> Rows:
+    rows = read_jsonl(path, _CORPUS, others=False)
+    require(rows.frame.columns, _CORPUS, rows.origin)
     line = pl.struct("year", "genres", "director", "actors", "characters")
-    return movies.select(
-        as_text(movies, "id", path).alias("pin_id"),
+    pins = rows.frame.select(
+        pl.col("id").alias("pin_id"),
         "title",
         pl.col("overview").alias("description"),
         line.map_elements(_line, return_dtype=pl.String).alias("caption"),
         pl.col("tags").alias("board_titles"),
-        standing(movies, _STANDING, _COUNTS, path),
+        standing(rows.frame, _STANDING, _COUNTS),
     )
+    return Rows(pins, rows.origin)
 
 
-def _line(movie: Mapping[str, object]) -> str:
+def _line(movie: Mapping[str, Any]) -> str:
     """Return "1999 Science Fiction. Keanu Reeves, .... Neo, .... Lana Wachowski"."""
-    year = "" if movie["year"] is None else str(movie["year"])
     parts = [
-        " ".join([year, *_names(movie["genres"], _CAST)]).strip(),
+        " ".join([movie["year"] or "", *_names(movie["genres"], _CAST)]).strip(),
         ", ".join(_names(movie["actors"], _CAST)),
         ", ".join(_names(movie["characters"], _CAST)),
-        str(movie["director"] or ""),
+        movie["director"] or "",
     ]
     return ". ".join(part for part in parts if part)
 
 
-def _names(values: object, most: int) -> list[str]:
-    listed = values if isinstance(values, list) else []
-    return [str(value) for value in listed[:most] if value]
+def _names(values: list[str] | None, most: int) -> list[str]:
+    return (values or [])[:most]
 
 
 MSRD = Layout(

@@ -17,20 +17,27 @@ from pathlib import Path
 import polars as pl
 
 from pintower.data.checks import require
+from pintower.data.columns import AMOUNT, IDENTIFIER, TEXT
 from pintower.data.delimited import read_csv
+from pintower.data.kinds import Kind
 from pintower.data.layouts.layout import Layout, PublicTables
-from pintower.data.layouts.rows import refuse_unknown, standing, to_levels
+from pintower.data.layouts.rows import label, refuse_unknown, standing
+from pintower.data.origin import Rows
 
 __all__ = ["WANDS"]
 
 _LEVELS = {"Irrelevant": 1, "Partial": 3, "Exact": 5}
-_PRODUCT = ("product_id", "product_name", "product_description")
 _CATEGORY = ("product_class", "category hierarchy")
 _FEATURES = "product_features"
 _COUNTS = ("rating_count", "review_count")
 _STANDING = ("rating_count", "average_rating", "review_count")
-_QUERY = ("query_id", "query")
-_LABEL = ("query_id", "product_id", "label")
+_PRODUCT = {
+    "product_id": IDENTIFIER,
+    **dict.fromkeys(("product_name", "product_description", *_CATEGORY, _FEATURES), TEXT),
+    **dict.fromkeys(_STANDING, AMOUNT),
+}
+_QUERY = {"query_id": IDENTIFIER, "query": TEXT}
+_LABEL = {"query_id": IDENTIFIER, "product_id": IDENTIFIER, "label": label(_LEVELS)}
 
 _LOOKS = ("type", "color", "material", "style", "pattern", "shape", "finish", "theme", "upholster")
 """Parts of the names of features that a searcher names; their words come first."""
@@ -41,33 +48,37 @@ _NO_WORDS = {"yes", "no", "none", "does not apply", "not applicable", "unknown",
 
 def _read(files: Mapping[str, Path]) -> PublicTables:
     pins = _pins(files["pins"])
-    queries = read_csv(files["queries"], "\t")
-    require(queries, _QUERY, files["queries"])
-    path = files["judgments"]
-    rows = read_csv(path, "\t")
-    require(rows, _LABEL, path)
-    levels = to_levels(rows, "label", _LEVELS, path)
-    refuse_unknown(rows, ["query_id"], queries, path, files["queries"])
-    refuse_unknown(rows, ["product_id"], pins.select(product_id="pin_id"), path, files["pins"])
-    texts = queries.select(_QUERY).unique("query_id", maintain_order=True)
-    judgments = rows.select("query_id", pl.col("product_id").alias("pin_id"), levels).join(
-        texts, on="query_id", how="left", maintain_order="left"
+    queries = _rows(files["queries"], _QUERY)
+    rows = _rows(files["judgments"], _LABEL)
+    refuse_unknown(rows, ["query_id"], queries.frame, files["queries"].name)
+    refuse_unknown(rows, ["product_id"], pins.frame.select(product_id="pin_id"), files["pins"].name)
+    texts = queries.frame.select(*_QUERY).unique("query_id", maintain_order=True)
+    judgments = rows.frame.join(texts, on="query_id", how="left", maintain_order="left").select(
+        "query",
+        pl.col("product_id").alias("pin_id"),
+        pl.col("label").replace_strict(_LEVELS, return_dtype=pl.Int8).alias("level"),
     )
-    return PublicTables(pins, judgments.select("query", "pin_id", "level"))
+    return PublicTables(pins, Rows(judgments, rows.origin))
 
 
-def _pins(path: Path) -> pl.DataFrame:
-    products = read_csv(path, "\t")
-    require(products, (*_PRODUCT, *_CATEGORY, _FEATURES, *_STANDING), path)
-    return products.select(
+def _rows(path: Path, kinds: Mapping[str, Kind]) -> Rows:
+    rows = read_csv(path, "\t", kinds)
+    require(rows.frame.columns, kinds, rows.origin)
+    return rows
+
+
+def _pins(path: Path) -> Rows:
+    rows = _rows(path, _PRODUCT)
+    pins = rows.frame.select(
         pl.col("product_id").alias("pin_id"),
         pl.col("product_name").alias("title"),
         pl.col("product_description").alias("description"),
         pl.col(_FEATURES).map_elements(_caption, return_dtype=pl.String).alias("caption"),
         pl.struct(_CATEGORY).map_elements(_boards, return_dtype=pl.List(pl.String))
         .alias("board_titles"),
-        standing(products, _STANDING, _COUNTS, path),
+        standing(rows.frame, _STANDING, _COUNTS),
     )  # fmt: skip
+    return Rows(pins, rows.origin)
 
 
 def _boards(product: Mapping[str, str | None]) -> list[str]:
