@@ -17,7 +17,7 @@ import numpy as np
 import triton_python_backend_utils as pb_utils
 from tokenizers import Tokenizer
 
-VERSION_FOLDER = Path(__file__).resolve().parent
+VERSION_FOLDER = Path(__file__).parent  # by the server's path, which it can read
 sys.dont_write_bytecode = True  # a release's files are immutable
 sys.path.insert(0, str(VERSION_FOLDER))
 

@@ -1,5 +1,6 @@
 """``pintower build``: a student of one's own to a model repository, gates included."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated, get_args
 
@@ -101,8 +102,8 @@ def build(
     if not as_json:
         stdout.print(_told(out))
         stdout.print(f"The model repository is {out / 'models'}. Serve it, or measure its latency:")
-        stdout.print(f"  pintower serve {out / 'models'}", soft_wrap=True)
-        stdout.print(f"  pintower bench --workdir {out}", soft_wrap=True)
+        for command in (["serve", str(out / "models")], ["bench", "--workdir", str(out)]):
+            stdout.print(f"  {shlex.join(['pintower', *command])}", soft_wrap=True)
 
 
 def _told(out: Path) -> str:

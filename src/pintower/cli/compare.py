@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from pintower.cli.output import print_json, stdout
 from pintower.errors import GateFailed
@@ -55,7 +55,7 @@ def compare(
         for letter, path, result in zip("AB", (before, after), results, strict=True):
             made = f", commit {result.commit[:12]}" if result.commit else ""
             few = f", {result.too_few} rows of too few rounds left out" if result.too_few else ""
-            stdout.print(f"{letter}: {path}{made}{few}", markup=False, soft_wrap=True)
+            stdout.print(f"{letter}: {path}{made}{few}", soft_wrap=True)
         _print(found)
     if found.regressions:
         lines = "\n".join(f"  {_named(item)}" for item in found.regressions)
@@ -73,7 +73,7 @@ def _print(found: "Comparison") -> None:
         stdout.print(_table(f"The peers, for scale: {name}", rows))
     for letter, names in (("A", found.only_before), ("B", found.only_after)):
         for name in names:
-            stdout.print(f"In {letter} only: {name}", markup=False)
+            stdout.print(f"In {letter} only: {name}")
     stdout.print(
         "Changes and intervals are after dividing by the yardstick; the intervals of "
         f"{found.system} together hold at 95 % ({found.confidence:.2%} each). noise: no change "
@@ -85,7 +85,6 @@ def _print(found: "Comparison") -> None:
         stdout.print(
             f"{blind} of {len(found.judged)} figures of {found.system} could not have told a "
             f"worsening of {found.bound:.1%}: more rounds could.",
-            markup=False,
         )
 
 
@@ -101,7 +100,7 @@ def _print_yardstick(found: "Comparison") -> None:
 
 
 def _table(title: str, changes: Sequence["Change"], regressions: Sequence["Change"] = ()) -> Table:
-    table = Table(title=escape(title), title_justify="left", title_style="bold")
+    table = Table(title=title, title_justify="left", title_style="bold")
     for name in ("scenario", "load", "pins", "figure"):
         table.add_column(name)
     for name in ("A", "B", "change", "interval", "could tell"):
@@ -110,7 +109,7 @@ def _table(title: str, changes: Sequence["Change"], regressions: Sequence["Chang
     for item in changes:
         verdict = "regression" if item in regressions else item.verdict
         table.add_row(
-            escape(item.scenario),
+            item.scenario,
             _load(item),
             f"{item.candidates:,}",
             _METRICS[item.metric],
@@ -119,7 +118,7 @@ def _table(title: str, changes: Sequence["Change"], regressions: Sequence["Chang
             f"{item.change:+.1%}",
             f"{item.low:+.1%} … {item.high:+.1%}",
             f"{item.smallest:.1%}",
-            f"[{_STYLES[verdict]}]{verdict}[/]",
+            Text(verdict, _STYLES[verdict]),
         )
     return table
 

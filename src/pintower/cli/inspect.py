@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from pintower.cli.output import print_json, stdout
 from pintower.serving.environment import ensure_environment, inspect_environment
@@ -39,10 +39,10 @@ def check(
         print_json({"repository": str(repository), "findings": findings})
     elif findings:
         for finding in findings:
-            stdout.print(f"[red]✗[/red] {escape(finding)}")
+            stdout.print(_mark(False), finding)
         stdout.print(f"{repository}: {len(findings)} finding{'s' if len(findings) > 1 else ''}")
     else:
-        stdout.print(f"[green]✓[/green] {repository}: checksums, configs, graphs, edges are right")
+        stdout.print(_mark(True), f"{repository}: checksums, configs, graphs, edges are right")
     if findings:
         raise typer.Exit(1)
 
@@ -70,8 +70,7 @@ def doctor(
     else:
         table = Table("", "what", "found", "what to do")
         for item in checks:
-            mark = "[green]✓[/green]" if item.ok else "[red]✗[/red]"
-            table.add_row(mark, item.name, escape(item.detail), "" if item.ok else item.remedy)
+            table.add_row(_mark(item.ok), item.name, item.detail, "" if item.ok else item.remedy)
         stdout.print(table)
         _print_releases()
     if any(item.required and not item.ok for item in checks):
@@ -91,6 +90,10 @@ def _print_releases() -> None:
     for fault in known_faults(releases[0].name):
         table.add_row(fault.what, fault.fixed or "no release yet", fault.remedy)
     stdout.print(table)
+
+
+def _mark(ok: bool) -> Text:
+    return Text("✓", "green") if ok else Text("✗", "red")
 
 
 def _python() -> Check:

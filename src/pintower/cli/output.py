@@ -22,8 +22,11 @@ from pintower.progress import Listener
 
 __all__ = ["fail", "print_json", "set_up_logging", "stderr", "stdout", "take_interrupts"]
 
-stdout = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
-stderr = Console(stderr=True, highlight=False)
+# A user's texts and paths are printed as they are, "[bold]" and ":smile:" in them too.
+stdout = Console(
+    highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else 120
+)
+stderr = Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 _INTERVAL = 10.0
 

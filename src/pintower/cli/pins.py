@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from pintower.artifacts import read_json
@@ -79,10 +78,10 @@ def similar(
         of = {"of": pin_id if text is None else text, "pin": text is None}
         print_json({**of, "similar": [asdict(item) for item in found]})
         return
-    title = escape(f"near the pin {pin_id!r}" if text is None else f"near the text {text!r}")
+    title = f"near the pin {pin_id!r}" if text is None else f"near the text {text!r}"
     table = Table("cosine", "pin", "title", title=title, title_justify="left")
     for item in found:
-        table.add_row(f"{item.cosine:.3f}", escape(item.pin_id), escape(item.title))
+        table.add_row(f"{item.cosine:.3f}", item.pin_id, item.title)
     stdout.print(table)
 
 
@@ -100,7 +99,7 @@ def export_pins(
     from pintower.pins.exports import export_store
 
     count = export_store(_open(workdir, store, student), out, kind)
-    stdout.print(f"{count:,} pins are in {out}.", markup=False)
+    stdout.print(f"{count:,} pins are in {out}.")
 
 
 @pins.command()
@@ -167,13 +166,13 @@ def snapshot(
             make_snapshot(folder, opened, statistics, precision=chosen, shard=shard, shards=shards)
         )
         if not as_json:
-            stdout.print(f"{folder}: snapshot {made[-1].id}, {made[-1].pins:,} pins", markup=False)
+            stdout.print(f"{folder}: snapshot {made[-1].id}, {made[-1].pins:,} pins")
     if as_json:
         error = gates[0].measured
         shown = [asdict(item) for item in made]
         print_json({"precision": chosen, "score_max_abs": error, "snapshots": shown})
     else:
-        stdout.print(f"In {chosen}; {explain(gates[0])}", markup=False)
+        stdout.print(f"In {chosen}; {explain(gates[0])}")
 
 
 @pins.command()

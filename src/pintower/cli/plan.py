@@ -92,7 +92,6 @@ def plan(
         stdout.print(f"The plot: {out / 'plan.svg'}")
         stdout.print(
             f"In a run's report: pintower run RECIPE --set report.plan={shlex.quote(str(out))}",
-            markup=False,
             soft_wrap=True,
         )
     if made.chosen is None:

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from pintower.artifacts import read_json
@@ -109,7 +108,7 @@ def container(
         redis=redis,
         gpu=target.device == "gpu",
     )
-    stdout.print(command, markup=False, highlight=False, soft_wrap=True)
+    stdout.print(command, highlight=False, soft_wrap=True)
 
 
 def query(
@@ -242,9 +241,9 @@ def _print_ranking(
         return
     shown = text if len(text) <= 60 else f"{text[:60]}…"
     if not pin_ids:
-        stdout.print(f'"{escape(shown)}": no pin shares a term with this query.')
+        stdout.print(f'"{shown}": no pin shares a term with this query.')
         return
-    heading = f'"{escape(shown)}": {len(pin_ids)} candidates by BM25, ranked by Triton'
+    heading = f'"{shown}": {len(pin_ids)} candidates by BM25, ranked by Triton'
     table = Table(title=heading, title_justify="left", title_style="bold")
     table.add_column("score", justify="right")
     table.add_column("pin", no_wrap=True)
@@ -253,9 +252,9 @@ def _print_ranking(
         table.add_column(f"p({level})", justify="right")
     for i in order:
         shares = [f"{share:.2f}" for share in scores.probabilities[i]]
-        title = escape(titles.get(pin_ids[i], ""))
+        title = titles.get(pin_ids[i], "")
         score = f"{scores.score[i]:.2f}" if scores.valid[i] else "unknown"
-        table.add_row(score, escape(pin_ids[i]), title, *shares)
+        table.add_row(score, pin_ids[i], title, *shares)
     stdout.print(table)
 
 

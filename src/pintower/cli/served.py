@@ -1,6 +1,7 @@
 """The server of a work folder, found or started, and held to what the work folder holds."""
 
 import logging
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -68,7 +69,8 @@ def served(workdir: Path, url: str | None, start: bool) -> Iterator[str]:
     if url is None and state is None:
         raise SetupError(
             f"No Triton server is running for {workdir}. Start one with `pintower serve "
-            f"{repository}`, or give --url of one elsewhere, or --start to start it for this query."
+            f"{shlex.quote(str(repository))}`, or give --url of one elsewhere, or --start to start "
+            "it for this query."
         )
     yield url or (state.addresses.grpc_url if state else "")
 
@@ -100,8 +102,8 @@ def require_served(client: Client, workdir: Path) -> None:
         f"The server at {client.url} serves another release than {workdir} holds: its "
         f"{_NAMES[name]} is {_short(found.get(name))}, the work folder's "
         f"{_short(wanted[name])}. It was started before the work folder was built again, or for "
-        f"another one. Start it anew with `pintower serve {repository}`, or give --start, or the "
-        "--workdir that belongs to it."
+        f"another one. Start it anew with `pintower serve {shlex.quote(str(repository))}`, or give "
+        "--start, or the --workdir that belongs to it."
     )
 
 

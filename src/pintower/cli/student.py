@@ -91,7 +91,7 @@ def from_encoder(
         return
     _print(made, folder, dataset)
     stdout.print("Export it, embed the pins and build what Triton serves:")
-    stdout.print(f"  {after}", markup=False, soft_wrap=True)  # one line, to be copied
+    stdout.print(f"  {after}", soft_wrap=True)  # one line, to be copied
 
 
 def _build_folder(student: Path) -> Path:
@@ -141,9 +141,7 @@ def _print(made: Mapping[str, Any], folder: Path, dataset: Path | None) -> None:
     sides = [f"{side} prefix {made[f'{side}_prefix']!r}" for side in ("query", "pin")]
     prefixed = [text for text in sides if not text.endswith("''")] or ["no prefixes"]
     told = [f"{made['width']} wide", f"{made['pooling']} pooling", made["similarity"], *prefixed]
-    stdout.print(
-        f"{folder}: both towers are {made['query_encoder']} ({', '.join(told)}).", markup=False
-    )
+    stdout.print(f"{folder}: both towers are {made['query_encoder']} ({', '.join(told)}).")
     if made["calibrated_on"] == "judgments":
         stdout.print(
             f"Scoring head {made['head']!r}, fitted to {made['pairs']:,} judgments of "
@@ -241,15 +239,13 @@ def cut(
         f"pieces of the vocabulary; on {made.held_out_queries:,} held-out queries the cosine with "
         f"the full query encoder is {made.mean_cosine:.4f} in the mean, {made.min_cosine:.4f} at "
         f"worst.",
-        markup=False,
     )
     if made.mean_cosine < _FAR:
         stderr.print(
             f"Warning: held-out queries moved, these the most: {', '.join(made.worst)}. "
             "A vocabulary needs a log that holds the words users type; more --steps help layers.",
-            markup=False,
         )
     after = ["pintower", "plan", str(source), str(folder), "--dataset", str(dataset)]
     after += ["--out", str(folder.with_name(f"{folder.name}-plan"))]
     stdout.print("What it costs and saves:")
-    stdout.print(f"  {shlex.join(after)}", markup=False, soft_wrap=True)
+    stdout.print(f"  {shlex.join(after)}", soft_wrap=True)

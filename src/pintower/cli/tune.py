@@ -1,6 +1,7 @@
 """``pintower tune``: instances, threads and merging for a latency, written back as a recipe."""
 
 import importlib.util
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -99,7 +100,7 @@ def tune(
         return
     _print(found, p99_ms)
     if found.chosen is not found.own:
-        stdout.print(_next(recipe, out / "recipe.toml", workdir), markup=False, soft_wrap=True)
+        stdout.print(_next(recipe, out / "recipe.toml", workdir), soft_wrap=True)
 
 
 def _subject(workdir: Path, requests: int, candidates: int, *, unique: bool) -> "Subject":
@@ -189,7 +190,6 @@ def _write_recipe(document: Any, serving: Serving, path: Path) -> None:
 
 def _next(recipe: str | None, path: Path, workdir: Path) -> str:
     if recipe is None:
-        return f"Build with it: pintower build STUDENT … --serving {path}"
-    return (
-        f"Build with it, with the --set options of the run: pintower run {path} --workdir {workdir}"
-    )
+        return f"Build with it: pintower build STUDENT … --serving {shlex.quote(str(path))}"
+    command = shlex.join(["pintower", "run", str(path), "--workdir", str(workdir)])
+    return f"Build with it, with the --set options of the run: {command}"

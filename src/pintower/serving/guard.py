@@ -6,13 +6,14 @@ Run as a script with nothing but the standard library:
 
 It ends the server (SIGTERM, after the grace time SIGKILL for its whole process group) when it is
 asked to stop or when its parent is gone, however that one ended. If the guard itself is killed, the
-kernel sends the server SIGTERM. Shared memory with the server's prefix is removed at the end. It
-exits with the server's exit code.
+kernel sends the server SIGTERM. What has the server's prefix in the folder of shared memory is
+removed at the end. It exits with the server's exit code.
 """
 
 import contextlib
 import ctypes
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -42,12 +43,15 @@ def stop(process: subprocess.Popen[bytes], grace: float) -> None:
 
 
 def clean_up(process: subprocess.Popen[bytes], prefix: str) -> None:
-    """Kill what is left of the server's process group and remove its shared memory."""
+    """Kill what is left of the server's process group; remove its shared memory and links."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     for path in Path("/dev/shm").glob(f"{prefix}*"):
-        path.unlink(missing_ok=True)
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def guard(parent: int, grace: float, prefix: str, command: list[str]) -> int:

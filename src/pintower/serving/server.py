@@ -9,7 +9,7 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,6 +18,7 @@ from pintower.errors import InputError, RepositoryError, SetupError
 from pintower.serving import guard
 from pintower.serving.addresses import LOOPBACK, Addresses, check_free
 from pintower.serving.environment import ServerEnvironment
+from pintower.serving.plain_paths import plain_environment, plain_path
 from pintower.serving.server_log import last_errors, load_failures
 from pintower.serving.state import remove_state, write_state
 
@@ -162,16 +163,17 @@ class TritonServer:
             raise InputError(f"The model repository {self.repository} is not a folder.")
         check_free(self.addresses)
         prefix = f"pintower_{uuid.uuid4().hex[:12]}_"
+        environment = plain_environment(self.environment, prefix)
         command = server_command(
-            self.environment,
-            self.repository,
+            environment,
+            plain_path(self.repository, prefix, "repository"),
             addresses=self.addresses,
             models=self._models,
             cache_bytes=self._cache_bytes,
             shm_prefix=prefix,
         )
         try:
-            self._spawn(command, prefix)
+            self._spawn(command, environment.server_variables(), prefix)
             self._wait_until_ready()
         except BaseException:
             self.stop()
@@ -208,7 +210,7 @@ class TritonServer:
         if code != 0:
             raise self._failure(f"The Triton server ended by itself with exit code {code}")
 
-    def _spawn(self, command: Sequence[str], prefix: str) -> None:
+    def _spawn(self, command: Sequence[str], variables: Mapping[str, str], prefix: str) -> None:
         if self._log_file is None:
             handle, name = tempfile.mkstemp(prefix="pintower-triton-", suffix=".log")
             os.close(handle)
@@ -221,7 +223,7 @@ class TritonServer:
             self._process = subprocess.Popen(
                 guarded,
                 cwd=self.environment.folder,
-                env=self.environment.server_variables(),
+                env=dict(variables),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
