@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
+from pintower import labels
 from pintower.artifacts import hash_files, read_json, read_manifest
 from pintower.cli import app
 from pintower.config import (
@@ -122,6 +123,18 @@ class Work:
         """Return the state that a dry run tells of each stage."""
         told = forecast(select_stages(self.recipe, until), self.recipe, self.folder)
         return {item.stage: item.state for item in told}
+
+    def recipe_file(self) -> Path:
+        """Write the recipe as a user would."""
+        lines = []
+        for name, section in self.recipe.model_dump(mode="json", exclude_unset=True).items():
+            if name == "name":
+                lines.append(f'name = "{section}"')
+            else:
+                lines += [f"[{name}]", *(f"{k} = {json.dumps(v)}" for k, v in section.items())]
+        path = self.dataset.parent / "tiny.toml"
+        path.write_text("\n".join(lines))
+        return path
 
 
 def ran(outcomes: dict[str, Outcome]) -> list[str]:
@@ -243,8 +256,8 @@ def test_a_changed_pin_of_a_held_out_judgment_is_measured_again_with_the_same_gr
 
 
 def test_a_changed_pin_that_was_labelled_is_labelled_again(work: Work) -> None:
-    labels = pl.read_parquet(work.folder / "labels" / "labels-*.parquet")
-    searched = set(labels["pin_id"]) - {f"p{row:04d}" for row in range(SHOWN)}
+    labelled = pl.read_parquet(work.folder / "labels" / "labels-*.parquet")
+    searched = set(labelled["pin_id"]) - {f"p{row:04d}" for row in range(SHOWN)}
     row = int(min(searched)[1:])  # no judgment and no impression has it
     write_pins(work.dataset, retitled(row))
     outcomes = work.run("student")
@@ -278,3 +291,74 @@ def test_what_was_drawn_is_drawn_again_when_it_is_asked_for(work: Work) -> None:
     assert "--from student draws again" in told[-1].why[0]
     assert ran(work.run("student", start="student")) == ["student"]
     assert hash_files(work.folder / "student" / "match_stats") != before
+
+
+def test_an_encoder_as_it_is_is_not_adopted_again_for_a_pin_that_nothing_touches(
+    work: Work, tiny_backbone: Path
+) -> None:
+    adopting = StudentConfig(method="encoder", query_encoder=str(tiny_backbone))
+    work.recipe = work.recipe.model_copy(update={"student": adopting})
+    assert "student" in ran(work.run("student"))
+    write_pins(work.dataset, retitled(UNTOUCHED))
+    assert ran(work.run("student")) == ["data"]
+    write_pins(work.dataset, retitled(2))
+    assert ran(work.run("student")) == ["data", "student"]
+
+
+def kill_after(shards: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the labels stage end as if it were killed, after some shards."""
+    write, written = labels._write_shard, []
+
+    def die(path: Path, shard: pl.DataFrame) -> None:
+        if len(written) == shards:
+            raise KeyboardInterrupt
+        written.append(path)
+        write(path, shard)
+
+    monkeypatch.setattr(labels, "_write_shard", die)
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_labels_of_a_killed_run_are_kept_if_nothing_changed_that_was_drawn_from(
+    work: Work, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, changed: bool
+) -> None:
+    """Shards of one sample never lie beside those of another."""
+    shutil.rmtree(work.folder / "labels")
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        kill_after(2, patched)
+        work.run("labels")
+    if changed:
+        rows = pin_rows()
+        for row in range(SHOWN, PINS):  # searched, and touched by no one yet
+            rows[row]["title"] = f"{THINGS[(row + 1) % 5]} number {row}"
+        write_pins(work.dataset, rows)
+    with caplog.at_level("INFO", logger="pintower"):
+        resumed = work.run("labels")
+    assert ("resuming: 2 of" in caplog.text) != changed
+    made = hash_files(work.folder / "labels")
+    shutil.rmtree(work.folder / "labels")
+    work.run("labels")
+    assert hash_files(work.folder / "labels") == made
+    assert resumed["labels"].info["shards"] == 4
+
+
+def test_a_dry_run_tells_which_stages_would_run_and_why_and_writes_nothing(work: Work) -> None:
+    write_pins(work.dataset, retitled(UNTOUCHED))
+    before = hash_files(work.folder)
+    command = ["run", work.recipe_file(), "--workdir", work.folder, "--until", "repository"]
+    done = CliRunner().invoke(
+        app, [*(str(item) for item in command), "--dry-run", "--json"], catch_exceptions=False
+    )
+    told = {item["stage"]: item for item in json.loads(done.stdout)["stages"]}
+    assert hash_files(work.folder) == before
+    assert (told["data"]["state"], told["data"]["why"]) == ("runs", ["the dataset changed"])
+    assert (told["teacher"]["state"], told["teacher"]["why"]) == ("up to date", [])
+    assert told["pins"]["why"] == ["data/pins.parquet changed"]
+    whole = read_manifest(work.folder / "pins")
+    assert whole is not None
+    assert told["pins"]["minutes"] < whole.seconds / 60  # one pin of a thousand
+    assert told["repository"]["why"] == ["if pins comes out otherwise than before"]
+    again = [*(str(item) for item in command), "--dry-run", "--set", "teacher.epochs=2"]
+    shown = CliRunner().invoke(app, again, catch_exceptions=False).stdout
+    assert "teacher.epochs is 2, was 1" in " ".join(shown.split())
+    assert "minutes, by the last runs" in shown

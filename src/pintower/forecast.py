@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pintower.artifacts import hash_files, hash_json, read_manifest
+from pintower.artifacts import Manifest, hash_files, hash_json, read_manifest
 from pintower.config import Recipe
 from pintower.keys import Input, changed_parts, data_view, stage_parts
 from pintower.pipeline import given_inputs, require_own
@@ -28,7 +28,7 @@ class Forecast:
         stage: its name.
         state: ``runs``, ``may run`` (as what it reads comes out) or ``up to date``.
         why: reasons; of a stage that is up to date, what it was drawn from and no longer is.
-        minutes: that its last run took; None where it has not run.
+        minutes: it would take, by its last run; None where that does not tell.
     """
 
     stage: str
@@ -82,27 +82,50 @@ def _foresee(
     folder = stage.place(workdir)
     require_own(folder, stage.name)
     manifest = read_manifest(folder)
-    minutes = None if manifest is None else manifest.seconds / 60
+    state, why = _state(stage, recipe, folder, manifest, inputs, open_ended)
     if force:
-        return Forecast(stage.name, "runs", ("asked for",), minutes)
+        state, why = "runs", ["asked for"]
+    minutes = None
+    if manifest is not None and state != "up to date":
+        known = {name: inputs[name].folder for name in inputs if name not in open_ended}
+        minutes = _minutes(stage, recipe, known, folder, manifest)
+    return Forecast(stage.name, state, tuple(why), minutes)
+
+
+def _state(
+    stage: Stage,
+    recipe: Recipe,
+    folder: Path,
+    manifest: Manifest | None,
+    inputs: Mapping[str, Input],
+    open_ended: Sequence[str],
+) -> tuple[str, list[str]]:
+    """Return a stage's state and the reasons for it."""
     if manifest is None:
-        return Forecast(stage.name, "runs", tuple(changed_parts(None, {})), minutes)
+        return "runs", changed_parts(None, {})
     waiting = [name for name in stage.inputs if name in open_ended]
     if missing := [name for name in waiting if name not in inputs]:
-        why = (f"as {' and '.join(missing)} comes out, which is not there",)
-        return Forecast(stage.name, "may run", why, minutes)
+        return "may run", [f"as {' and '.join(missing)} comes out, which is not there"]
     read = {name: inputs[name] for name in stage.inputs if name in inputs}
-    parts = stage_parts(stage, recipe, read, folder)
-    if changed := changed_parts(manifest, parts):
-        return Forecast(stage.name, "runs", tuple(changed), minutes)
+    if changed := changed_parts(manifest, stage_parts(stage, recipe, read, folder)):
+        return "runs", changed
     if waiting:
-        why = (f"if {' or '.join(waiting)} comes out otherwise than before",)
-        return Forecast(stage.name, "may run", why, minutes)
+        return "may run", [f"if {' or '.join(waiting)} comes out otherwise than before"]
     found = data_view(stage, read, folder)
     if found is not None and found[0].drawn and manifest.drawn != read["data"].content:
         kept = f"keeps what it drew from the data before; --from {stage.name} draws again"
-        return Forecast(stage.name, "up to date", (kept,), minutes)
-    return Forecast(stage.name, "up to date", (), minutes)
+        return "up to date", [kept]
+    return "up to date", []
+
+
+def _minutes(
+    stage: Stage, recipe: Recipe, known: Mapping[str, Path], folder: Path, manifest: Manifest
+) -> float | None:
+    if not stage.estimate:
+        return manifest.seconds / 60
+    expected = importlib.import_module(stage.estimate).expected_seconds
+    seconds = expected(getattr(recipe, stage.name), known, folder, manifest)
+    return None if seconds is None else seconds / 60
 
 
 def _prepare(stage: Stage, recipe: Recipe, folder: Path) -> Path:

@@ -22,6 +22,8 @@ class Stage:
         assets: hand-written folders it builds from.
         view: what it reads of the data, one of :data:`pintower.data.views.VIEWS`; the whole folder
             without one.
+        estimate: module whose ``expected_seconds`` tells how long it would take; without one it is
+            expected to take as long as its last run.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Stage:
     resumable: bool = False
     assets: tuple[str, ...] = ()
     view: str = ""
+    estimate: str = ""
 
     def place(self, workdir: Path) -> Path:
         """Return the stage's folder in a work folder."""
@@ -44,7 +47,8 @@ STAGES = (
     Stage("student", "pintower.student", ("data", "labels"), view="student"),
     Stage("evaluation", "pintower.evaluation", ("data", "teacher", "student"), view="evaluation"),
     Stage("export", "pintower.export", ("data", "student"), assets=("export",), view="export"),
-    Stage("pins", "pintower.pins", ("data", "student", "export"), resumable=True, view="pins"),
+    Stage("pins", "pintower.pins", ("data", "student", "export"), resumable=True, view="pins",
+          estimate="pintower.pins.preview"),
     Stage("repository", "pintower.repository", ("data", "export", "pins"), folder="models",
           assets=("triton_models",), view="repository"),
     Stage("bench", "pintower.bench", ("data", "pins", "repository"), view="bench"),

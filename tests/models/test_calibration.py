@@ -10,7 +10,7 @@ import pytest
 from pintower.artifacts import hash_files
 from pintower.data.calibration import write_calibration
 from pintower.data.tables import empty
-from pintower.errors import SetupError, StudentError
+from pintower.errors import DatasetError, SetupError, StudentError
 from pintower.models.calibration import Calibration
 from pintower.models.freezing import ensure_calibration
 from pintower.models.layout import space_id
@@ -83,3 +83,13 @@ def test_a_folder_that_cannot_be_written_says_what_to_do(
     with pytest.raises(SetupError, match=r"Make .* writable, or copy it"):
         ensure_calibration(student, data_of(tiny_pins, tmp_path / "data"))
     assert not (student / "calibration").exists()
+
+
+def test_data_without_a_feature_column_is_refused_and_nothing_is_left(
+    student: Path, tiny_pins: pl.DataFrame, tmp_path: Path
+) -> None:
+    shutil.rmtree(student / "calibration")
+    data = data_of(tiny_pins.drop("graph_vector"), tmp_path / "data")
+    with pytest.raises(DatasetError, match=r"no column 'graph_vector'.*given: pin_id, title"):
+        ensure_calibration(student, data)
+    assert not [path for path in student.iterdir() if "calibration" in path.name]

@@ -86,18 +86,18 @@ def print_forecast(told: Sequence[Forecast], workdir: Path, *, as_json: bool) ->
         shown = "" if item.state == "up to date" else minutes
         table.add_row(item.stage, item.state, shown, "; ".join(item.why))
     stdout.print(table)
-    sure = [item for item in told if item.state == "runs"]
-    if not any(item.state == "may run" for item in told) and not sure:
+    waiting = [item for item in told if item.state != "up to date"]
+    if not waiting:
         stdout.print(f"Nothing to do: all {len(told)} stages in {workdir} are up to date.")
         return
-    known = [item.minutes for item in sure if item.minutes is not None]
-    more = [item.minutes or 0.0 for item in told if item.state == "may run"]
-    words = [f"As the last runs took: {sum(known):.1f} minutes"]
-    if more:
-        words.append(f"up to {sum(known) + sum(more):.1f} with the stages that may run")
-    if lacking := len(sure) - len(known):
-        words.append(f"{lacking} stages have not run yet, and their time is unknown")
-    stdout.print("; ".join(words) + ".")
+    known = {item.stage: item.minutes for item in waiting if item.minutes is not None}
+    sure = sum(known.get(item.stage, 0.0) for item in waiting if item.state == "runs")
+    words = f"About {sure:.1f} minutes, by the last runs"
+    if (most := sum(known.values())) > sure:
+        words += f", {most:.1f} with the stages that may run"
+    if lacking := [item.stage for item in waiting if item.stage not in known]:
+        words += f"; unknown for {', '.join(lacking)}"
+    stdout.print(f"{words}.")
 
 
 def _number(value: object) -> str:

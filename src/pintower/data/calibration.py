@@ -5,13 +5,13 @@ other one. The student keeps what was drawn when it was made
 (:mod:`pintower.models.calibration`).
 """
 
-import hashlib
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import polars as pl
 
 from pintower.config import DataConfig
+from pintower.data.draws import in_drawn_order
 from pintower.data.splits import assign_splits, held_out_queries, normal_forms
 from pintower.data.tables import PINS, QUERIES
 from pintower.errors import DatasetError
@@ -106,7 +106,7 @@ def _marked(name: str, free: Iterable[str], others: Iterable[str]) -> pl.DataFra
         free: values that may be calibrated on.
         others: all values.
     """
-    calibrated = _ordered(free)[:_CALIBRATED]
+    calibrated = in_drawn_order(free)[:_CALIBRATED]
     rest = _without(others, calibrated)[:_COMPARED]
     compared = rest if len(rest) >= _ENOUGH else [*rest, *calibrated][:_COMPARED]
     values = list(dict.fromkeys([*calibrated, *compared]))
@@ -117,16 +117,7 @@ def _marked(name: str, free: Iterable[str], others: Iterable[str]) -> pl.DataFra
 
 def _without(values: Iterable[str], left_out: Collection[str]) -> list[str]:
     gone = set(left_out)
-    return _ordered(value for value in values if value not in gone)
-
-
-def _ordered(values: Iterable[str]) -> list[str]:
-    """Return the distinct values in the order of their hashes."""
-    return sorted(set(values), key=_hash)
-
-
-def _hash(value: str) -> bytes:
-    return hashlib.blake2b(value.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    return in_drawn_order(value for value in values if value not in gone)
 
 
 def _with_vectors(chosen: pl.DataFrame, queries: pl.DataFrame) -> pl.DataFrame:

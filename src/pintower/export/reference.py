@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from pintower.config import ExportConfig
+from pintower.data.draws import in_drawn_order
 from pintower.data.tables import JUDGMENTS, PINS, read_table
 from pintower.export.samples import EDGE_TEXTS, token_batches
 from pintower.models.calibration import Calibration
@@ -154,10 +155,9 @@ class Reference:
         held_out = table.filter(pl.col("split") == "test")
         table = table if held_out.is_empty() else held_out
         table = table.filter(pl.col("level").n_unique().over("query") > 1)
-        names = table["query"].unique().sort()
-        drawn = np.random.default_rng(self.config.seed).permutation(len(names))
-        chosen = names.gather(drawn[: self.config.ranking_queries])
-        table = table.filter(pl.col("query").is_in(chosen.implode())).sort("query", "pin_id")
+        drawn = in_drawn_order(table["query"].unique(), self.config.seed)
+        chosen = drawn[: self.config.ranking_queries]
+        table = table.filter(pl.col("query").is_in(chosen)).sort("query", "pin_id")
         if table.is_empty():
             return None
         pins = read_table(self.data, PINS)

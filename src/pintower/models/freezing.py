@@ -59,6 +59,8 @@ def ensure_calibration(folder: Path, data: Path) -> None:
             f"gives the same graphs. Make {folder} writable, or copy it to a place that is, and "
             "give the copy."
         ) from None
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
     logger.info(
         "%s had no %s/: it was drawn from this dataset and is kept there, so that later builds "
         "give the same graphs",
@@ -91,7 +93,11 @@ def _write(student: Student, data: Path, folder: Path) -> None:
     rows = asked.compared(tokenizer.encode_batch_fast(rendered))
     _Drawn(queries, typed, asked.features).at(rows).save(folder / "compared_queries.parquet")
 
-    shown = _Drawn(pins, pin_texts(pins, rendering), feature_matrix(pins, student.columns))
+    shown = _Drawn(
+        pins,
+        pin_texts(pins, rendering),
+        feature_matrix(pins.drop("calibrate", "compare"), student.columns),
+    )
     shown.calibrated().save(folder / "pins.parquet")
     tokenizer = load_tokenizer(layout.pin_encoder, rendering.pin_max_tokens)
     rows = shown.compared(tokenizer.encode_batch_fast(shown.texts))

@@ -1,23 +1,33 @@
 """What an update would do and cost, before it is done."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from pintower.data.catalogue import Catalogue
+from pintower.artifacts import Manifest
+from pintower.config import PinsConfig
+from pintower.contracts import Contract
+from pintower.data.catalogue import Catalogue, open_catalogue
+from pintower.data.tables import PINS
+from pintower.models.layout import StudentLayout
+from pintower.models.pin_keys import PinKeys
 from pintower.pins.columns import embedding_matrix
 from pintower.pins.difference import Difference, find_difference
 from pintower.pins.embedder import PinEmbedder
 from pintower.pins.scoring import SCORED_COLUMNS, ScoredSample
-from pintower.pins.store import PinStore
+from pintower.pins.stage import STORE
+from pintower.pins.store import Origin, PinStore
 
-__all__ = ["Ignored", "Preview", "measure_ignored", "preview_update"]
+__all__ = ["Ignored", "Preview", "expected_seconds", "measure_ignored", "preview_update"]
 
 _SAMPLE = 1_024
 _IGNORED = 500
+_FEW = 10
+"""A rate is none for more than ten times the pins that it was measured on."""
 
 
 @dataclass(frozen=True)
@@ -119,3 +129,36 @@ def preview_update(
     started = time.perf_counter()
     embedder.rows(sample)
     return Preview(found, len(sample) / (time.perf_counter() - started))
+
+
+def expected_seconds(
+    config: PinsConfig, inputs: Mapping[str, Path], folder: Path, manifest: Manifest
+) -> float | None:
+    """Return how long the pins stage would take, by the rate of its last run; nothing is embedded.
+
+    Args:
+        config: of the stage.
+        inputs: its folders; without ``export`` the encoder is to be another one, and every pin is
+            embedded.
+        folder: of the stage, the store beside it.
+        manifest: of the last run.
+
+    Returns:
+        Seconds; None where that run embedded too few pins to tell a rate.
+
+    Raises:
+        DatasetError: if the catalogue cannot be read.
+    """
+    path = str(inputs["data"] / f"{PINS}.parquet")
+    count = open_catalogue(path, []).count() or 0
+    if "export" in inputs and config.runtime == "onnx":
+        layout = StudentLayout(inputs["student"])
+        keys = PinKeys(layout.load_rendering(), config.changes, layout.pin_columns())
+        catalogue = open_catalogue(path, [str(column["name"]) for column in keys.columns])
+        origin = Origin.of(Contract.load(inputs["export"] / "contract.json"))
+        store = PinStore.find(config.store or str(folder.parent / STORE), origin)
+        count = len(find_difference(catalogue, store, keys).embedded)
+    rate, embedded = manifest.info["pins_per_second"], manifest.info["embedded"]
+    if count > _FEW * embedded:
+        return None
+    return float(manifest.seconds + (count - embedded) / rate) if embedded else manifest.seconds

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pintower.contracts import Contract
@@ -14,6 +13,7 @@ from pintower.models.onnx_session import GraphEncoder, GraphScorer, open_built_g
 from pintower.models.tokenization import load_tokenizer
 from pintower.pins.columns import SNAPSHOT_COLUMNS, embedding_matrix, forward_index
 from pintower.pins.store import PinStore
+from pintower.snapshot import hash_ids
 from pintower.text.match_features import match_features
 from pintower.text.rendering import render_query
 
@@ -93,10 +93,18 @@ class ScoredSample:
 
 
 def draw_rows(store: PinStore) -> pa.Table:
-    """Return some pins of a store, always the same of the same number of rows."""
-    held = store.count(tombstones=True)
-    drawn = np.random.default_rng(13).choice(held, min(2 * _PINS, held), replace=False)
-    rows = store.take(np.sort(drawn), [*SCORED_COLUMNS, "deleted"])
-    rows = rows.filter(pc.invert(rows["deleted"]))[:_PINS]
+    """Return some pins of a store, by the hashes of their ids: a new pin moves at most one."""
+    kept = np.zeros((2, 0), np.uint64)
+    first = 0
+    for batch in store.batches(["pin_id", "deleted"]):
+        if not len(batch):
+            continue
+        ids = np.array([pin_id.encode() for pin_id in batch["pin_id"].to_pylist()])
+        rows = np.arange(first, first + len(ids), dtype=np.uint64)
+        live = ~batch["deleted"].to_numpy(zero_copy_only=False)
+        found = np.concatenate([kept, np.stack([hash_ids(ids), rows])[:, live]], axis=1)
+        kept = found[:, np.argsort(found[0], kind="stable")[:_PINS]]
+        first += len(ids)
+    rows = store.take(kept[1].astype(np.int64), SCORED_COLUMNS)
     finite = np.isfinite(embedding_matrix(rows)).all(axis=1)
     return rows.filter(pa.array(finite)).combine_chunks()

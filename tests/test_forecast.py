@@ -1,0 +1,101 @@
+"""A run told beforehand agrees with the run, and says why."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pintower.artifacts import read_json, read_manifest, write_json
+from pintower.config import LabelsConfig, Recipe
+from pintower.forecast import Forecast, forecast
+from pintower.pipeline import run_stages
+from pintower.stages import Stage
+from tests import counting_stage
+
+CHAIN = (
+    Stage("teacher", "tests.counting_stage", ()),
+    Stage("labels", "tests.counting_stage", ("teacher",)),
+    Stage("student", "tests.counting_stage", ("labels",)),
+)
+RECIPE = Recipe(name="test")
+
+
+@pytest.fixture(autouse=True)
+def clean() -> Iterator[None]:
+    counting_stage.RUNS.clear()
+    counting_stage.BEHAVIOUR.clear()
+    yield
+
+
+def told(workdir: Path, recipe: Recipe = RECIPE, start: str | None = None) -> dict[str, Forecast]:
+    return {item.stage: item for item in forecast(CHAIN, recipe, workdir, force_from=start)}
+
+
+def states(items: dict[str, Forecast]) -> list[str]:
+    return [item.state for item in items.values()]
+
+
+def test_before_the_first_run_every_stage_runs_for_an_unknown_time(tmp_path: Path) -> None:
+    found = told(tmp_path / "work")
+    assert states(found) == ["runs"] * 3
+    assert {item.why for item in found.values()} == {("it has not run yet",)}
+    assert {item.minutes for item in found.values()} == {None}
+    assert not (tmp_path / "work").exists()
+    assert not counting_stage.RUNS
+
+
+def test_a_changed_key_is_named_and_the_later_stages_may_run(tmp_path: Path) -> None:
+    run_stages(CHAIN, RECIPE, tmp_path)
+    assert states(told(tmp_path)) == ["up to date"] * 3
+    found = told(tmp_path, RECIPE.model_copy(update={"labels": LabelsConfig(pairs=5)}))
+    assert states(found) == ["up to date", "runs", "may run"]
+    assert found["labels"].why == ("labels.pairs is 5, was 100000",)
+    assert found["student"].why == ("if labels comes out otherwise than before",)
+    manifest = read_manifest(tmp_path / "labels")
+    assert manifest is not None
+    assert found["labels"].minutes == manifest.seconds / 60
+    assert len(counting_stage.RUNS) == 3
+
+
+def test_another_input_and_another_version_are_named(tmp_path: Path) -> None:
+    run_stages(CHAIN, RECIPE, tmp_path)
+    counting_stage.BEHAVIOUR["TeacherConfig"] = "y"
+    run_stages(CHAIN[:1], RECIPE, tmp_path, force_from="teacher")
+    assert told(tmp_path)["labels"].why == ("teacher/ changed",)
+    path = tmp_path / "student" / "manifest.json"
+    manifest = read_json(path)
+    manifest["parts"]["version"], manifest["key"] = "0.0.1", "other"
+    write_json(path, manifest)
+    assert 'was "0.0.1"' in told(tmp_path)["student"].why[0]
+
+
+def test_a_manifest_of_an_earlier_version_loads_and_its_stage_runs(tmp_path: Path) -> None:
+    run_stages(CHAIN, RECIPE, tmp_path)
+    path = tmp_path / "teacher" / "manifest.json"
+    manifest = read_json(path)
+    for name in ("parts", "drawn"):
+        del manifest[name]
+    path.write_text(json.dumps(manifest | {"key": "of an earlier version"}))
+    found = told(tmp_path)
+    assert states(found) == ["runs", "may run", "may run"]
+    assert found["teacher"].why == ("an earlier version of pintower ran it",)
+    outcomes = run_stages(CHAIN, RECIPE, tmp_path)
+    assert [outcome.ran for outcome in outcomes] == [True, False, False]  # it made the same
+
+
+def test_stages_that_are_asked_for_run(tmp_path: Path) -> None:
+    run_stages(CHAIN, RECIPE, tmp_path)
+    found = told(tmp_path, start="labels")
+    assert states(found) == ["up to date", "runs", "runs"]
+    assert found["student"].why == ("asked for",)
+
+
+def test_a_stage_whose_input_is_gone_may_run(tmp_path: Path) -> None:
+    run_stages(CHAIN, RECIPE, tmp_path)
+    for path in (tmp_path / "labels").iterdir():
+        path.unlink()
+    (tmp_path / "labels").rmdir()
+    found = told(tmp_path)
+    assert states(found) == ["up to date", "runs", "may run"]
+    assert found["student"].why == ("as labels comes out, which is not there",)
