@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from pintower.errors import InputError, SetupError
+from pintower.serving import server as serving
 from pintower.serving.addresses import Addresses, check_free, free_addresses
 from pintower.serving.environment import ServerEnvironment
 from pintower.serving.server import TritonServer, server_command
@@ -117,6 +118,44 @@ def test_a_server_that_is_never_ready_is_ended(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="not ready within 1 s"):
         server.start()
     assert processes_of(str(tmp_path)) == []
+
+
+def test_a_server_says_where_its_log_is_and_what_it_waits_for(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = tmp_path / "tritonserver"
+    slow.write_text("#!/bin/sh\necho '\"loading: scorer:1\"'\nexec sleep 600\n")
+    slow.chmod(0o755)
+    environment = ServerEnvironment(tmp_path, slow, slow, "", tmp_path, tmp_path, None, "")
+    monkeypatch.setattr(serving, "_SAID_SECONDS", 0.5)
+    server = TritonServer(environment, tmp_path, addresses=free_addresses(), timeout=2)
+    with caplog.at_level("INFO"), pytest.raises(SetupError) as told:
+        server.start()
+    said = [record.getMessage() for record in caplog.records]
+    assert said[0] == f"Starting Triton on {tmp_path}; its log is {server.log_file}"
+    assert "not ready after 1 s: 0 models are loaded, it is loading scorer" in said[1]
+    assert str(server.log_file) in str(told.value)
+
+
+@pytest.mark.triton
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        (signal.SIGKILL, "was killed by SIGKILL, .* logged no error"),
+        (signal.SIGSEGV, r"was ended by SIGSEGV \(signal 11\). .*:\n  Signal \(11\) received.\n"),
+    ],
+)
+def test_a_server_that_was_killed_is_told_by_the_signal(
+    environment: ServerEnvironment, own_repository: Path, how: signal.Signals, said: str
+) -> None:
+    server = TritonServer(environment, own_repository, addresses=free_addresses())
+    with server:
+        command = f"{environment.tritonserver}\0--model-repository={own_repository}"
+        (pid,) = [one for one in processes_of(command) if one != server.pid]
+        os.kill(pid, how)
+        with pytest.raises(SetupError, match=said) as told:
+            server.wait()
+    assert "CUDA" not in str(told.value)
 
 
 def processes_of(text: str) -> list[int]:

@@ -1,4 +1,6 @@
-from pintower.serving.server_log import last_errors, load_failures
+import pytest
+
+from pintower.serving.server_log import last_errors, load_failures, loading_models
 
 PYTHON_FAILURE = (
     "E1122 20:56:31.695255 3599 model_lifecycle.cc:642] \"failed to load 'add' version 1: "
@@ -48,3 +50,41 @@ E1122 21:19:10.9 1 x.cc:1415] "Poll failed for model directory 'bad': failed to 
 def test_a_python_step_that_never_comes_up_is_among_the_last_errors() -> None:
     log = "I1122 21:19:17.0 1 pb_stub.cc:2105]  Failed to preinitialize Python stub: no model.py"
     assert last_errors(f'{log}\nI1122 21:19:17.0 1 x.cc:1] "more"') == [log]
+
+
+STARTED = """\
+W1128 02:03:22.778172 7495 pinned_memory_manager.cc:273] "Unable to allocate pinned system memory"
+E1128 02:03:22.778272 7495 server.cc:241] "CudaDriverHelper has not been initialized."
+I1128 02:03:22.789793 7495 model_lifecycle.cc:472] "loading: scorer:1"
+I1128 02:03:22.796500 7495 model_lifecycle.cc:472] "loading: tokenizer:1"
+I1128 02:03:26.149502 7495 model_lifecycle.cc:839] "successfully loaded 'scorer'"
+E1128 02:03:26.274594 7495 ensemble_scheduler.cc:1468] "unable to create stream for relevance: CUDA driver version is insufficient for CUDA runtime version"
++-----------+---------+--------+
+| scorer    | 1       | READY  |
++-----------+---------+--------+
+
+Error: Failed to initialize NVML
+W1128 02:03:26.278538 7495 metrics.cc:798] "DCGM unable to start: DCGM initialization error"
+I1128 02:03:26.326464 7495 http_server.cc:362] "Started Metrics Service at 127.0.0.1:18002"
+"""  # noqa: E501
+
+
+def test_a_server_that_was_killed_logged_no_error() -> None:
+    assert last_errors(STARTED) == []
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ("Signal (11) received.\n 0# 0x1 in /x\n 1# 0x2 in /y\n", ["Signal (11) received."]),
+        ("bash: -c: line 1: unexpected EOF\n", ["bash: -c: line 1: unexpected EOF"]),
+        ("  what():  stol\n", ["  what():  stol"]),
+    ],
+)
+def test_what_ended_a_server_is_among_its_last_errors(lines: str, told: list[str]) -> None:
+    assert last_errors(STARTED + lines) == told
+
+
+def test_models_that_are_still_being_loaded_are_named() -> None:
+    assert loading_models(STARTED) == (["scorer"], ["tokenizer"])
+    assert loading_models("") == ([], [])

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -19,7 +20,7 @@ from pintower.serving import guard
 from pintower.serving.addresses import LOOPBACK, Addresses, check_free
 from pintower.serving.environment import ServerEnvironment
 from pintower.serving.plain_paths import plain_environment, plain_path
-from pintower.serving.server_log import last_errors, load_failures
+from pintower.serving.server_log import last_errors, load_failures, loading_models
 from pintower.serving.state import remove_state, write_state
 
 __all__ = ["TritonServer", "release_flags", "server_command"]
@@ -27,6 +28,7 @@ __all__ = ["TritonServer", "release_flags", "server_command"]
 logger = logging.getLogger(__name__)
 
 GRACE_SECONDS = 10.0
+_SAID_SECONDS = 5.0
 EXIT_TIMEOUT_SECONDS = 5  # how long the server waits for requests in flight
 
 
@@ -208,7 +210,8 @@ class TritonServer:
             return
         code = self._process.wait()
         if code != 0:
-            raise self._failure(f"The Triton server ended by itself with exit code {code}")
+            raise self._failure(f"The Triton server {_told_end(code)}")
+        logger.info("The Triton server was ended by a signal from elsewhere.")
 
     def _spawn(self, command: Sequence[str], variables: Mapping[str, str], prefix: str) -> None:
         if self._log_file is None:
@@ -218,6 +221,7 @@ class TritonServer:
         self._log_file.parent.mkdir(parents=True, exist_ok=True)
         guarded = [sys.executable, "-I", "-S", guard.__file__]
         guarded += [str(os.getpid()), str(GRACE_SECONDS), prefix, *command]
+        logger.info("Starting Triton on %s; its log is %s", self.repository, self._log_file)
         logger.debug("Starting %s", " ".join(command))
         with self._log_file.open("wb") as log:
             self._process = subprocess.Popen(
@@ -231,12 +235,13 @@ class TritonServer:
             )
 
     def _wait_until_ready(self) -> None:
-        started = time.monotonic()
+        process = self._process
+        started = said = time.monotonic()
         # The metrics page is the last to open, a moment after the server is ready.
         urls = (f"http://{self.addresses.http_url}/v2/health/ready", self.addresses.metrics_url)
-        while time.monotonic() - started < self._timeout:
-            if self._process is None or self._process.poll() is not None:
-                raise self._failure("The Triton server did not start")
+        while process is not None and time.monotonic() - started < self._timeout:
+            if (code := process.poll()) is not None:
+                raise self._failure(f"The Triton server did not start: it {_told_end(code)}")
             if all(map(_answers, urls)):
                 logger.info(
                     "Triton server ready after %.1f s at %s (HTTP) and %s (gRPC).",
@@ -245,15 +250,25 @@ class TritonServer:
                     self.addresses.grpc_url,
                 )
                 return
+            if time.monotonic() - said > _SAID_SECONDS:
+                said = time.monotonic()
+                loaded, loading = loading_models(self._log())
+                logger.info(
+                    "Triton is not ready after %.0f s: %d models are loaded, it is loading %s",
+                    said - started, len(loaded), ", ".join(loading) or "none",
+                )  # fmt: skip
             time.sleep(0.05)
         raise self._failure(f"The Triton server was not ready within {self._timeout:.0f} s")
+
+    def _log(self) -> str:
+        if self._log_file is None or not self._log_file.is_file():
+            return ""
+        return self._log_file.read_text(encoding="utf-8", errors="replace")
 
     def _failure(self, what: str) -> SetupError | RepositoryError:
         """Say what the log says: which models failed and why, or the last errors."""
         self._keep_log = True
-        log = ""
-        if self._log_file is not None and self._log_file.is_file():
-            log = self._log_file.read_text(encoding="utf-8", errors="replace")
+        log = self._log()
         failures = load_failures(log)
         end = f"The whole log is {self._log_file}."
         if failures:
@@ -261,8 +276,20 @@ class TritonServer:
             return RepositoryError(
                 f"Models of {self.repository} could not be loaded:\n{lines}\n{end}"
             )
-        lines = "\n".join(f"  {line}" for line in last_errors(log))
-        return SetupError(f"{what}. Its last lines:\n{lines}\n{end}")
+        errors = [f"  {line}\n" for line in last_errors(log)]
+        lines = f"Its last errors:\n{''.join(errors)}" if errors else "It logged no error. "
+        return SetupError(f"{what}. {lines}{end}")
+
+
+def _told_end(code: int) -> str:
+    """Return how a process ended, from the exit code of its guard, or the guard's own."""
+    number = -code if code < 0 else code - 128
+    if number not in {item.value for item in signal.Signals}:
+        return f"ended by itself with exit code {code}"
+    name = signal.Signals(number).name
+    if number == signal.SIGKILL:
+        return f"was killed by {name}, as the system does where memory runs out (see dmesg)"
+    return f"was ended by {name} (signal {number})"
 
 
 def _answers(url: str) -> bool:

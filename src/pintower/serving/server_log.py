@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-__all__ = ["LoadFailure", "last_errors", "load_failures"]
+__all__ = ["LoadFailure", "last_errors", "load_failures", "loading_models"]
 
 _FAILED = re.compile(
     r"""failed\ to\ load\ '(?P<model>[^']+)'(?:\ version\ (?P<version>\d+))?:\ (?P<reason>.+)""",
@@ -21,10 +21,16 @@ _KIND = re.compile(
     r"^(?:(?:Internal|Invalid argument|Unavailable|Not found|Unsupported)(?::| -) |"
     r"(?:\w+\.)*(?:ConfigError|TritonModelException|ValueError|RuntimeError): )+"
 )
-# The python backend reports a step that never came up at the level of information.
-_ERROR = re.compile(r"E\d{4} |error: |I\d{4} .*Failed to preinitialize")
+# The python backend reports a step that never came up at the level of information. A line without
+# a level is a shell's, a Python's or the C++ runtime's; the server's own are tables and addresses.
+_ERROR = re.compile(r"E\d{4} |I\d{4} .*Failed to preinitialize|(?![IW]\d{4} |[|+]| *\d+# ).*\S")
 # Said on every machine without a GPU; they explain nothing.
-_HARMLESS = ("CudaDriverHelper", "NVML", "DCGM", "pinned", "CUDA memory pool", "GPU metrics")
+_HARMLESS = (
+    "CudaDriverHelper", "NVML", "DCGM", "pinned", "CUDA memory pool", "GPU metrics",
+    "CUDA driver version is insufficient",
+)  # fmt: skip
+_LOADING = re.compile(r"\"loading: (?P<model>[^:\"]+):\d+\"")
+_LOADED = re.compile(r"\"successfully loaded '(?P<model>[^']+)'\"")
 
 
 @dataclass(frozen=True)
@@ -69,10 +75,19 @@ def load_failures(log: str) -> list[LoadFailure]:
 
 
 def last_errors(log: str, count: int = 5) -> list[str]:
-    """Return the last error lines of a log, without those every machine without a GPU has."""
+    """Return the last lines of a log that tell of an error; none where no line does.
+
+    What a machine without a GPU says at every start is left out.
+    """
     lines = [line for line in log.splitlines() if _ERROR.match(line)]
-    kept = [line for line in lines if not any(word in line for word in _HARMLESS)]
-    return kept[-count:] or [line for line in log.splitlines() if line.strip()][-count:]
+    return [line for line in lines if not any(word in line for word in _HARMLESS)][-count:]
+
+
+def loading_models(log: str) -> tuple[list[str], list[str]]:
+    """Return the models that are loaded, and those that are still being loaded."""
+    loaded = dict.fromkeys(match["model"] for match in _LOADED.finditer(log))
+    begun = dict.fromkeys(match["model"] for match in _LOADING.finditer(log))
+    return list(loaded), [model for model in begun if model not in loaded]
 
 
 def _first_sentence(reason: str) -> str:
