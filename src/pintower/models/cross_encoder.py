@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
-from transformers.utils import logging as transformers_logging
 
 from pintower.artifacts import hash_file, hash_json, read_json, write_json
 from pintower.errors import StudentError
 from pintower.models.backbones import find_backbone
-from pintower.models.loading import no_bars
+from pintower.models.loading import loading, no_bars
+from pintower.models.missing_weights import require_weights
 from pintower.models.optimization import autocast, training_device
 from pintower.models.scoring_head import LEVELS
 from pintower.models.vocabulary import require_rows
@@ -142,12 +142,13 @@ class CrossEncoder:
         try:
             rendering = Rendering.load(layout.text)
             settings = read_json(layout.settings)
-            with no_bars():
-                model = AutoModelForSequenceClassification.from_pretrained(folder)
-            tokenizer = AutoTokenizer.from_pretrained(folder)
             limits = {"max_length": settings["max_length"], "bf16": settings["bf16"]}
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise StudentError(f"{folder} is not a complete teacher folder: {error}") from error
+        with loading(folder, "is not a complete teacher folder") as loaded:
+            model = AutoModelForSequenceClassification.from_pretrained(folder)
+            tokenizer = AutoTokenizer.from_pretrained(folder)
+        require_weights(loaded, folder)
         model.float().eval().to(training_device())
         return cls(model=model, tokenizer=tokenizer, rendering=rendering, **limits)
 
@@ -176,9 +177,7 @@ def build_cross_encoder(
             shorter texts, has no token to pad with or fewer embeddings than its tokenizer tokens.
     """
     folder = find_backbone(backbone)
-    verbosity = transformers_logging.get_verbosity()
-    transformers_logging.set_verbosity_error()  # a new classification layer is what we ask for
-    try:
+    with loading(folder, "cannot be a teacher") as loaded:
         config = AutoConfig.from_pretrained(folder, num_labels=LEVELS)
         _check_sizes(backbone, config, layers, max_length)
         if layers is not None:
@@ -194,12 +193,8 @@ def build_cross_encoder(
                 "batches with. Give it a pad_token and save it again."
             )
         config.pad_token_id = tokenizer.pad_token_id
-        with no_bars():
-            model = AutoModelForSequenceClassification.from_pretrained(folder, config=config)
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        raise StudentError(f"The encoder {backbone!r} cannot be a teacher: {error}") from error
-    finally:
-        transformers_logging.set_verbosity(verbosity)
+        model = AutoModelForSequenceClassification.from_pretrained(folder, config=config)
+    require_weights(loaded, folder, new_head=True)
     if tokenizer.is_fast:
         rows = model.get_input_embeddings().num_embeddings
         require_rows(tokenizer.backend_tokenizer, rows, f"The encoder {backbone!r}")

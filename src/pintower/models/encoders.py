@@ -5,7 +5,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Dense, Transformer
 from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, StaticEmbedding
@@ -16,7 +15,8 @@ from pintower.errors import StudentError
 from pintower.models.backbones import find_backbone
 from pintower.models.feature_projection import FeatureProjection
 from pintower.models.first_module import mean_of_rows, transformer_of
-from pintower.models.loading import no_bars
+from pintower.models.loading import loading, no_bars
+from pintower.models.missing_weights import require_weights
 from pintower.models.truncation import Truncation
 
 __all__ = [
@@ -61,10 +61,13 @@ def build_encoder(
     if pooling is None:
         stated = (folder / "modules.json").is_file()
         pooling = _pooling(load_encoder(folder)).pooling_mode if stated else "mean"
-    with no_bars():
+    trust = {"trust_remote_code": False}
+    with loading(folder) as loaded:
         transformer = Transformer(
-            str(folder), config_kwargs={} if layers is None else {"num_hidden_layers": layers}
-        )
+            str(folder), model_kwargs=dict(trust), processor_kwargs=dict(trust),
+            config_kwargs={**trust, **({} if layers is None else {"num_hidden_layers": layers})},
+        )  # fmt: skip
+    require_weights(loaded, folder)
     config = transformer.auto_model.config
     if layers is not None and len(layer_stack(transformer.auto_model)) != layers:
         raise StudentError(f"The encoder {backbone!r} has fewer than {layers} layers.")
@@ -93,15 +96,15 @@ def load_encoder(folder: Path) -> SentenceTransformer:
             f"{folder} is not a sentence-transformers folder: it has no modules.json. "
             "Save the encoder with SentenceTransformer.save()."
         )
-    try:
-        with no_bars():
-            entries = read_json(folder / "modules.json")
-            if any(entry["type"] in _OWN for entry in entries):
-                modules = [_load_module(folder, entry) for entry in entries]
-                return SentenceTransformer(modules=modules, device="cpu").float().eval()
-            encoder = SentenceTransformer(str(folder), device="cpu").float().eval()
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
-        raise StudentError(f"{folder} cannot be loaded: {error}") from error
+    with loading(folder) as loaded:
+        entries = read_json(folder / "modules.json")
+        if any(entry["type"] in _OWN for entry in entries):
+            modules = [_load_module(folder, entry) for entry in entries]
+            encoder = SentenceTransformer(modules=modules, device="cpu")
+        else:
+            encoder = SentenceTransformer(str(folder), device="cpu")
+    encoder = encoder.float().eval()
+    require_weights(loaded, folder)
     return encoder if encoder.truncate_dim is None else _truncated(encoder, folder)
 
 

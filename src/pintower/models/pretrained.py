@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from safetensors import SafetensorError
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Transformer
 from sentence_transformers.sentence_transformer.modules import Pooling
@@ -11,7 +10,8 @@ from pintower.config import StudentConfig
 from pintower.errors import StudentError
 from pintower.models.backbones import find_backbone
 from pintower.models.encoders import load_encoder
-from pintower.models.loading import no_bars
+from pintower.models.loading import loading
+from pintower.models.missing_weights import require_weights
 from pintower.models.prompts import stated_prefixes
 
 __all__ = ["chosen_prefixes", "load_pretrained", "pretrained_folder"]
@@ -51,19 +51,17 @@ def load_pretrained(folder: Path, pooling: str | None = None) -> SentenceTransfo
 
 def _pool_plain(folder: Path, pooling: str | None) -> SentenceTransformer:
     trust = {"trust_remote_code": False}
-    try:
-        with no_bars():
-            transformer = Transformer(
-                str(folder), model_kwargs=dict(trust), processor_kwargs=dict(trust),
-                config_kwargs=dict(trust),
-            )  # fmt: skip
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
-        raise StudentError(f"{folder} cannot be loaded: {error}") from error
+    with loading(folder) as loaded:
+        transformer = Transformer(
+            str(folder), model_kwargs=dict(trust), processor_kwargs=dict(trust),
+            config_kwargs=dict(trust),
+        )  # fmt: skip
     if transformer.modality_config.get("text", {}).get("method_output_name") != "last_hidden_state":
         raise StudentError(
             f"{folder} is no text encoder: {type(transformer.auto_model).__name__} does not turn "
             "text into one vector a token."
         )
+    require_weights(loaded, folder)
     # A chat model's folder would be read as one that embeds conversations.
     transformer.modality_config = {"text": transformer.modality_config["text"]}
     stated = getattr(transformer.config, "architectures", None) or [""]
