@@ -5,6 +5,8 @@ from pathlib import Path
 import lance
 import numpy as np
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pintower.data import catalogue
@@ -159,3 +161,122 @@ def test_lines_that_cannot_be_pins_are_refused(tmp_path: Path, line: str, messag
     path.write_text(line)
     with pytest.raises(DatasetError, match=message):
         list(open_catalogue(str(path)).batches())
+
+
+def partitioned(folder: Path, ending: str) -> Path:
+    """Write 25 pins into country=us and country=côte, whose name is escaped, and one without."""
+    for part, frame in {"us": PINS[:20], "c%C3%B4te": PINS[20:24]}.items():
+        (folder / f"country={part}" / "language=en").mkdir(parents=True)
+        write(frame, folder / f"country={part}" / "language=en" / f"part-0.{ending}")
+    (folder / "country=__HIVE_DEFAULT_PARTITION__").mkdir()
+    write(PINS[24:], folder / "country=__HIVE_DEFAULT_PARTITION__" / f"part-0.{ending}")
+    (folder / "_temporary").mkdir()
+    write(PINS, folder / "_temporary" / f"part-0.{ending}")
+    return folder
+
+
+@pytest.mark.parametrize("ending", ["parquet", "jsonl", "jsonl.gz"])
+@pytest.mark.parametrize("address", [True, False])
+def test_a_partitions_folder_gives_its_rows_a_column(
+    tmp_path: Path, ending: str, address: bool
+) -> None:
+    folder = partitioned(tmp_path / "year=2026" / "cat", ending)
+    place = folder.as_uri() if address else f"{folder}/"
+    opened = open_catalogue(place, ["graph_vector"])
+    pins = pl.concat(list(opened.batches())).sort(pl.col("pin_id").str.slice(4).cast(pl.Int64))
+    assert pins["pin_id"].to_list() == PINS["pin_id"].to_list()
+    assert pins["country"].to_list() == ["us"] * 20 + ["côte"] * 4 + [""]
+    assert pins["language"].to_list() == ["en"] * 24 + [""]
+    assert pins["graph_vector"].to_list() == PINS["graph_vector"].to_list()
+    picked = pl.concat(list(opened.rows(np.array([0, 24]))))
+    assert len(picked) == 2
+
+
+def test_a_relative_path_has_partitions_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    partitioned(tmp_path / "cat", "parquet")
+    monkeypatch.chdir(tmp_path)
+    for place in ("cat", "./cat", "cat/", "../" + tmp_path.name + "/cat"):
+        pins = pl.concat(list(open_catalogue(place).batches()))
+        assert pins["country"].value_counts(sort=True)["count"].to_list() == [20, 4, 1]
+
+
+def test_a_partition_may_be_the_only_place_of_the_text(tmp_path: Path) -> None:
+    (tmp_path / "title=red%20sofa").mkdir()
+    write(PINS.select("pin_id"), tmp_path / "title=red%20sofa" / "a.parquet")
+    pins = pl.concat(list(open_catalogue(str(tmp_path)).batches()))
+    assert set(pins["title"]) == {"red sofa"}
+
+
+@pytest.mark.parametrize("ending", ["parquet", "jsonl"])
+def test_a_row_that_contradicts_its_partition_is_refused(tmp_path: Path, ending: str) -> None:
+    (tmp_path / "country=us").mkdir()
+    path = tmp_path / "country=us" / f"a.{ending}"
+    write(PINS.with_columns(country=pl.Series(["us", None] * 12 + ["us"])), path)
+    pins = pl.concat(list(open_catalogue(str(tmp_path)).batches()))
+    assert set(pins["country"]) == {"us"}
+    write(PINS.with_columns(country=pl.Series(["us"] * 24 + ["de"])), path)
+    with pytest.raises(DatasetError, match=r"row 25.*country 'de', but .*country=us"):
+        list(open_catalogue(str(tmp_path)).batches())
+
+
+def test_a_partition_under_another_spelling_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "Country=us").mkdir()
+    for name in ("a.parquet", "a.jsonl"):
+        path = write(PINS, tmp_path / "Country=us" / name)
+        with pytest.raises(DatasetError, match="'Country' must be spelled 'country'"):
+            list(open_catalogue(str(tmp_path)).batches())
+        path.unlink()
+
+
+def test_a_folder_that_spark_named_like_a_file_is_read(tmp_path: Path) -> None:
+    (tmp_path / "pins.parquet").mkdir()
+    for part in range(5):
+        path = tmp_path / "pins.parquet" / f"part-{part}.snappy.parquet"
+        write(PINS[part * 5 : part * 5 + 5], path)
+    (tmp_path / "pins.parquet" / "_SUCCESS").touch()
+    write(PINS[:3], tmp_path / "query_log.parquet")
+    for place in (tmp_path, tmp_path / "pins.parquet"):
+        pins = pl.concat(list(open_catalogue(str(place)).batches()))
+        assert pins["pin_id"].to_list() == PINS["pin_id"].to_list()
+
+
+def test_a_delta_table_is_refused(tmp_path: Path) -> None:
+    """Its folder holds rows that were deleted or replaced."""
+    (tmp_path / "_delta_log").mkdir()
+    write(PINS, tmp_path / "part-0.parquet")
+    with pytest.raises(DatasetError, match="Delta table"):
+        open_catalogue(str(tmp_path))
+
+
+def test_folders_that_are_not_read_are_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "2025").mkdir()
+    write(PINS, tmp_path / "2025" / "a.parquet")
+    write(PINS, tmp_path / "a.parquet")
+    with caplog.at_level("WARNING"):
+        assert open_catalogue(str(tmp_path)).count() == 25
+    assert "folders that are not read: 2025" in caplog.text
+    caplog.clear()
+    write(PINS, tmp_path / "pins.parquet")
+    with caplog.at_level("WARNING"):
+        assert open_catalogue(str(tmp_path)).count() == 25
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize("ending", ["parquet", "jsonl", "jsonl.gz"])
+def test_a_catalogue_that_is_a_pointer_is_told_as_one(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"a.{ending}"
+    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n"
+    path.write_bytes(gzip.compress(pointer) if ending.endswith("gz") else pointer)
+    with pytest.raises(DatasetError, match="Git LFS pointer"):
+        list(open_catalogue(str(path)).batches())
+
+
+def test_a_column_twice_in_a_catalogue_is_refused(tmp_path: Path) -> None:
+    table = pa.table([["a"], ["x"], ["y"]], names=["pin_id", "title", "title"])
+    pq.write_table(table, tmp_path / "a.parquet")
+    with pytest.raises(DatasetError, match="a.parquet"):
+        list(open_catalogue(str(tmp_path)).batches())

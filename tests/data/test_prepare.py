@@ -1,6 +1,7 @@
 """The data stage writes every table that later stages read, whatever the user left out."""
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,43 @@ def test_a_users_own_engaged_queries_are_kept(dataset: Path, tmp_path: Path) -> 
     )
     out = prepare(dataset, tmp_path)
     assert read_table(out, "pins")["engaged_queries"].to_list() == [["mine"], []]
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([("q", "a", 5), ("q", "b", 1)], "1 judged query: too few"),
+        ([("q", "a", 5), ("q", "b", 1), ("Q ", "b", 1)], "1 judged query: too few"),
+        ([("q", "a", 5), ("r", "b", 1), ("r", "a", 3)], "2 judged queries: too few"),
+        ([(q, "a", 4) for q in "qrst"], "all 4 judgments are of level 4"),
+        ([(q, "a", 1 + n) for n, q in enumerate("qrst")], "no query has judged pins of two levels"),
+    ],
+)
+def test_judgments_that_cannot_be_learned_from_or_measured_are_told(
+    dataset: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    rows: list[tuple[str, str, int]],
+    said: str,
+) -> None:
+    schema = ["query", "pin_id", "level"]
+    pl.DataFrame(rows, schema=schema, orient="row").write_parquet(dataset / "judgments.parquet")
+    with caplog.at_level(logging.WARNING):
+        prepare(dataset, tmp_path)
+    assert said in caplog.text
+    assert len(caplog.records) == 1
+
+
+def test_judgments_of_several_queries_and_levels_are_not_remarked_upon(
+    dataset: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = [(q, pin, level) for q in "qrs" for pin, level in (("a", 5), ("b", 1))]
+    pl.DataFrame(rows, schema=["query", "pin_id", "level"], orient="row").write_parquet(
+        dataset / "judgments.parquet"
+    )
+    with caplog.at_level(logging.WARNING):
+        prepare(dataset, tmp_path)
+    assert caplog.records == []
 
 
 def test_query_log_falls_back_to_impressions_then_to_judgments(

@@ -6,12 +6,10 @@ object store that pyarrow reads (``s3://``, ``gs://``, ``abfss://``, ``hdfs://``
 
 import gzip
 import io
-import os
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO, Literal, cast
-from urllib.parse import urlencode, urlsplit
+from typing import BinaryIO, cast
 
 import lance
 import numpy as np
@@ -19,14 +17,15 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from pyarrow import fs
 
+from pintower.data.catalogue_files import CatalogueFiles, find_catalogue
 from pintower.data.checks import count_placeholders, require, tell_placeholders
-from pintower.data.columns import KINDS, VECTOR, refuse_other_spellings, typed_rows
+from pintower.data.columns import KINDS, VECTOR, refuse_other_spellings, typed_rows, with_constants
 from pintower.data.jsonl import iterate_jsonl
 from pintower.data.kinds import Kind
 from pintower.data.origin import Origin, Rows
 from pintower.data.pins import SPOKEN, filled_pins, require_text
+from pintower.data.signature import HEAD, PARQUET, named_by_content
 from pintower.data.tables import PINS, TEXT_COLUMNS
 from pintower.errors import DatasetError
 
@@ -37,33 +36,29 @@ _MANY_PINS = 500_000
 _PIN_BYTES = 400
 """Of a pin in JSON, about; less where it is packed."""
 
-_ENDINGS = {"parquet": "parquet", "jsonl": "jsonl", "jsonl.gz": "jsonl", "lance": "lance"}
-Format = Literal["parquet", "jsonl", "lance"]
-
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Where pins are read from.
+    """Pins that are read in batches.
 
     Attributes:
-        place: as it was given, for messages.
-        kind: of its files.
-        files: their paths in ``filesystem``, in the order in which they are read.
-        filesystem: that holds them.
+        source: the files that hold them.
         vectors: feature vector columns to read, besides those of the pins table.
     """
 
-    place: str
-    kind: Format
-    files: tuple[str, ...]
-    filesystem: fs.FileSystem
+    source: CatalogueFiles
     vectors: tuple[str, ...]
+
+    @property
+    def place(self) -> str:
+        """The place of the files, for messages."""
+        return self.source.place
 
     def count(self) -> int | None:
         """Return the number of pins where the files tell it without being read."""
-        if self.kind == "parquet":
-            return sum(int(self._parquet(path).metadata.num_rows) for path in self.files)
-        if self.kind == "lance":
+        if self.source.kind == "parquet":
+            return sum(int(self._parquet(path).metadata.num_rows) for path in self.source.files)
+        if self.source.kind == "lance":
             return int(lance.dataset(self.place).count_rows())
         return None
 
@@ -71,7 +66,7 @@ class Catalogue:
         """Whether there are so many pins that to hash them pays the start of more processes."""
         count = self.count()
         if count is None:
-            found = self.filesystem.get_file_info(list(self.files))
+            found = self.source.filesystem.get_file_info(list(self.source.files))
             count = sum(item.size or 0 for item in found) // _PIN_BYTES
         return count > _MANY_PINS
 
@@ -124,7 +119,7 @@ class Catalogue:
     def _filled(self, rows: Rows) -> pl.DataFrame:
         frame = rows.frame
         require(frame.columns, ["pin_id"], rows.origin)
-        if self.kind == "jsonl":  # a column may be in none of these lines and in the next
+        if self.source.kind == "jsonl":  # a column may be in none of these lines and in the next
             texts = [pl.lit(None).alias(name) for name in TEXT_COLUMNS if name not in frame]
             empty = [name for name in self.vectors if name not in frame]
             frame = frame.with_columns(*texts, *map(_no_vector, empty))
@@ -135,25 +130,28 @@ class Catalogue:
     def _rows(self) -> Iterator[Rows]:
         """Yield each batch of rows, their columns in their kinds."""
         kinds = KINDS[PINS] | dict.fromkeys(self.vectors, VECTOR)
-        for path in self.files:
+        for path in self.source.files:
+            stated = self.source.partition(path)
             try:
-                yield from self._read(path, kinds)
+                for rows in self._read(path, kinds, stated):
+                    yield with_constants(rows, stated, kinds)
             except (pa.ArrowException, pl.exceptions.PolarsError, OSError) as error:
                 raise DatasetError(f"{path} cannot be read: {error}") from error
 
-    def _read(self, path: str, kinds: Mapping[str, Kind]) -> Iterator[Rows]:
-        if self.kind == "jsonl":
-            with self.filesystem.open_input_stream(path, compression=None) as raw:
+    def _read(self, path: str, kinds: Mapping[str, Kind], more: Collection[str]) -> Iterator[Rows]:
+        """Yield the batches of a file, to which some columns will be added."""
+        if self.source.kind == "jsonl":
+            with self.source.filesystem.open_input_stream(path, compression=None) as raw:
                 stream = gzip.open(raw, "rb") if path.endswith(".gz") else io.BufferedReader(raw)
                 yield from iterate_jsonl(cast("BinaryIO", stream), path, kinds, _BATCH)
             return
-        if self.kind == "lance":
+        if self.source.kind == "lance":
             dataset = lance.dataset(self.place)
-            names = _wanted(kinds, dataset.schema.names, path)
+            names = _wanted(kinds, dataset.schema.names, more, path)
             batches = dataset.to_batches(columns=names, batch_size=_BATCH)
         else:
             file = self._parquet(path)
-            names = _wanted(kinds, file.schema_arrow.names, path)
+            names = _wanted(kinds, file.schema_arrow.names, more, path)
             batches = file.iter_batches(_BATCH, columns=names)
         first = 0
         for batch in batches:
@@ -162,9 +160,14 @@ class Catalogue:
             first += len(frame)
 
     def _parquet(self, path: str) -> pq.ParquetFile:
+        filesystem = self.source.filesystem
         try:
-            return pq.ParquetFile(path, filesystem=self.filesystem)
+            return pq.ParquetFile(path, filesystem=filesystem)
         except (pa.ArrowException, OSError) as error:
+            with filesystem.open_input_stream(path, compression=None) as file:
+                found = named_by_content(file.read(HEAD))
+            if found is not None and found != PARQUET:
+                raise DatasetError(f"{path} holds {found}; a parquet file is expected.") from None
             raise DatasetError(f"{path} cannot be read: {error}") from error
 
 
@@ -173,91 +176,30 @@ def open_catalogue(place: str, vectors: Sequence[str] = ()) -> Catalogue:
 
     Args:
         place: a path or an address; a file, a Lance dataset, a folder that holds ``pins.*``, or a
-            folder of parquet or JSON lines files, taken in the order of their names.
+            folder of parquet or JSON lines files, in it or in folders such as ``country=us``,
+            taken in the order of their names.
         vectors: feature vector columns that the pin encoder takes.
 
     Raises:
         DatasetError: if there is none, or it is not clear which.
     """
-    try:
-        filesystem, path = _filesystem(place)
-        found = filesystem.get_file_info(path)
-        files: tuple[str, ...] = ()
-        if kind := _kind(path):
-            files = (path,) if found.type != fs.FileType.NotFound else ()
-        elif found.type == fs.FileType.Directory:
-            inside = filesystem.get_file_info(fs.FileSelector(path))
-            files, kind = _files_of([item.path for item in inside], place)
-    except (pa.ArrowException, OSError) as error:
-        raise DatasetError(f"The catalogue {place} cannot be read: {error}") from error
-    if not files or kind is None:
-        raise DatasetError(
-            f"There is no catalogue {place}; give a {', '.join(_ENDINGS)} file or a folder with "
-            "such files."
-        )
-    if kind == "lance":
-        place = place if files == (path,) else _address(place, files[0])
-    return Catalogue(place, kind, files, filesystem, tuple(vectors))
+    return Catalogue(find_catalogue(place), tuple(vectors))
 
 
-def _wanted(known: Collection[str], found: Sequence[str], path: str) -> list[str]:
-    """Return the columns to read of a file that has some.
+def _wanted(
+    known: Collection[str], found: Sequence[str], more: Collection[str], path: str
+) -> list[str]:
+    """Return the columns to read of a file that has some, where some more are known without it.
 
     Raises:
         DatasetError: if they cannot make a pin, naming all that the file has.
     """
-    origin = Origin(path)
-    require(found, ["pin_id"], origin)
-    require_text(found, origin)
-    refuse_other_spellings(found, known, origin)
+    origin, held = Origin(path), [*found, *more]
+    require(held, ["pin_id"], origin)
+    require_text(held, origin)
+    refuse_other_spellings(held, known, origin)
     return [name for name in known if name in found]
 
 
 def _no_vector(column: str) -> pl.Expr:
     return pl.lit(None, pl.List(pl.Float32())).alias(column)
-
-
-def _filesystem(place: str) -> tuple[fs.FileSystem, str]:
-    """Return the filesystem of a path or an address, and the path in it.
-
-    pyarrow takes an S3 of another address than Amazon's from the query of the address alone. Lance,
-    which holds the store, and the tools of S3 take it from the environment, and so does this.
-    """
-    if "://" not in place:
-        return fs.LocalFileSystem(), place
-    parts = urlsplit(place)
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    if parts.scheme == "s3" and endpoint and "endpoint_override" not in parts.query:
-        given = urlsplit(endpoint)
-        more = urlencode({"endpoint_override": given.netloc, "scheme": given.scheme})
-        place = parts._replace(query="&".join(filter(None, (parts.query, more)))).geturl()
-    filesystem, path = fs.FileSystem.from_uri(place)
-    return filesystem, path
-
-
-def _address(place: str, path: str) -> str:
-    """Return the address of a path of the filesystem that a place is in."""
-    scheme, mark, _ = place.partition("://")
-    return f"{scheme}://{path}" if mark else path
-
-
-def _kind(path: str) -> Format | None:
-    name = path.rstrip("/").rpartition("/")[2]
-    for ending, kind in _ENDINGS.items():
-        if name.endswith(f".{ending}"):
-            return cast("Format", kind)
-    return None
-
-
-def _files_of(paths: Sequence[str], place: str) -> tuple[tuple[str, ...], Format | None]:
-    """Return the files of a folder that are its catalogue, and their kind."""
-    named = [path for path in paths if path.rpartition("/")[2].split(".")[0] == PINS]
-    files = sorted(path for path in named or paths if _kind(path))
-    kinds = {_kind(path) for path in files}
-    if len(kinds) > 1 or (named and len(files) > 1):
-        names = ", ".join(path.rpartition("/")[2] for path in files[:5])
-        raise DatasetError(
-            f"{place} holds {names}; which of them are the catalogue is not clear. Name a file, or "
-            "a folder that holds files of one kind."
-        )
-    return tuple(files), next(iter(kinds), None)

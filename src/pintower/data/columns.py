@@ -1,5 +1,7 @@
 """The columns of each table, and of which kind the values of each are."""
 
+import logging
+import re
 from collections.abc import Collection, Mapping
 
 import polars as pl
@@ -32,6 +34,8 @@ __all__ = [
     "one_of",
     "refuse_other_spellings",
     "typed_rows",
+    "warn_of_no_vector",
+    "with_constants",
     "written_vectors",
 ]
 
@@ -77,6 +81,8 @@ def one_of(words: Collection[str], advice: str) -> Kind:
     return Kind(f"allowed are {', '.join(words)}. {advice}", pl.String(), convert, required=True)
 
 
+_log = logging.getLogger(__name__)
+
 _PAIR = {"query": TEXT, "pin_id": IDENTIFIER}
 _PLACE = {"language": TEXT, "country": TEXT}
 
@@ -113,6 +119,35 @@ def typed_rows(frame: pl.DataFrame, kinds: Mapping[str, Kind], origin: Origin) -
     )
 
 
+def with_constants(rows: Rows, stated: Mapping[str, str | None], kinds: Mapping[str, Kind]) -> Rows:
+    """Return rows with what is stated of all of them, where they say nothing themselves.
+
+    Args:
+        rows: with their known columns in their kinds.
+        stated: a text for each column, such as the name of a partition's folder has.
+        kinds: of the columns; others are left out.
+
+    Raises:
+        DatasetError: naming the first row that says something else, or a text of another kind.
+    """
+    refuse_other_spellings([*rows.frame.columns, *stated], kinds, rows.origin)
+    frame = rows.frame
+    for name in stated.keys() & kinds.keys():
+        text = pl.Series(name, [stated[name]], dtype=pl.String())
+        value = typed_series(text, kinds[name], Origin(rows.origin.path))
+        same = value.gather([0] * len(frame))
+        if name in frame.columns:
+            own = frame[name]
+            if other := (own.is_not_null() & (own != same).fill_null(False)).arg_true().to_list():
+                raise DatasetError(
+                    f"{rows.origin.at(other[0] + 1)}: {name} {own[other[0]]!r}, but the file lies "
+                    f"in a folder {name}={stated[name]}. Correct the row, or rename the folder."
+                )
+            same = own.zip_with(own.is_not_null(), same)
+        frame = frame.with_columns(same)
+    return Rows(frame, rows.origin)
+
+
 def refuse_other_spellings(
     columns: Collection[str], kinds: Collection[str], origin: Origin
 ) -> None:
@@ -130,11 +165,24 @@ def refuse_other_spellings(
             )
 
 
-def written_vectors(series: pl.Series) -> pl.Series | None:
-    """Return the lists of numbers that a text column writes as JSON; None if it holds others."""
+def written_vectors(series: pl.Series, origin: Origin) -> pl.Series | None:
+    """Return the lists of numbers that a text column writes as JSON; None if it holds others.
+
+    A column that begins like one and holds something else is left out with a warning.
+    """
     given = series.drop_nulls()
-    if given.is_empty() or not given[0].lstrip().startswith("["):
+    if given.is_empty() or not re.match(r"\s*\[\s*[-+.\d]", given[0]):
         return None
-    parsed = [json_list(text) if text else None for text in series]
-    lists, odd = number_lists(series.name, parsed)
-    return lists if odd is None and lists.is_null().equals(series.is_null()) else None
+    lists, odd = number_lists(series.name, [json_list(text) or text for text in series])
+    if odd is None:
+        return lists
+    warn_of_no_vector(series.name, series[odd], origin.at(odd + 1))
+    return None
+
+
+def warn_of_no_vector(name: str, value: object, place: str) -> None:
+    """Warn of a column in which some rows hold lists of numbers, and one does not."""
+    _log.warning(
+        "%s: %s %.60r, where other rows hold a list of numbers; the column is not used",
+        place, name, value,
+    )  # fmt: skip

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from pintower.data.columns import typed_rows, written_vectors
+from pintower.data.columns import refuse_other_spellings, typed_rows, written_vectors
 from pintower.data.kinds import Kind
 from pintower.data.origin import Origin, Rows
 from pintower.data.quoting import has_quoted_lines, is_escaped, is_written_quoted, unquote
@@ -63,6 +63,7 @@ def read_tsv(path: Path, kinds: Mapping[str, Kind]) -> Rows:
             f"header has {len(names)} ({', '.join(names)}). Fields are separated by tabs; one that "
             "holds a tab or a line break must be in quotes, with every other quote doubled."
         )
+    _plain(path, 1, lines[0])
     _refuse_unclear(path, text, lines, len(names))
     numbers = [number for number, line in enumerate(lines[1:], 2) if line.strip()]
     kept = [_plain(path, number, lines[number - 1]) for number in numbers]
@@ -125,7 +126,8 @@ def _quoted_rows(
             elif len(row) != len(names):
                 raise DatasetError(
                     f"{path}, line {line}: {len(row)} fields, but the header has {len(names)} "
-                    f"({', '.join(names)}). The file is cut off or damaged; download it again."
+                    f"({', '.join(names)}). The file is cut off or damaged, or a "
+                    "field that holds the separator is not in quotes."
                 )
             else:
                 rows.append(row)
@@ -216,7 +218,7 @@ def _rows(
 def _typed(path: Path, table: pl.DataFrame, lines: list[int], kinds: Mapping[str, Kind]) -> Rows:
     origin = Origin(path, np.asarray(lines, np.int64))
     table = table.with_columns(pl.all().replace("", None))
-    vectors = [written_vectors(table[name]) for name in table.columns if name not in kinds]
+    vectors = [written_vectors(table[name], origin) for name in table.columns if name not in kinds]
     return typed_rows(table.with_columns(v for v in vectors if v is not None), kinds, origin)
 
 
@@ -234,6 +236,7 @@ def _header(path: Path, fields: list[str], separator: str, kinds: Mapping[str, K
                 "expected (tabs in a .tsv, commas in a .csv). Write it with the separator that its "
                 "name stands for, or name it by its separator."
             )
+    refuse_other_spellings(names, kinds, Origin(path))
     raise DatasetError(
         f"{path}, line 1: the first line must name the columns, {', '.join(kinds)} or some of "
         f"them; found: {', '.join(names)}."

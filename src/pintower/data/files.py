@@ -107,10 +107,10 @@ def read_parquet(path: Path, kinds: Mapping[str, Kind], *, others: bool = True) 
     except (pl.exceptions.PolarsError, OSError) as error:
         with path.open("rb") as file:
             found = named_by_content(file.read(HEAD))
-        reason = str(error).splitlines()[0]
+        if found is not None and found != PARQUET:
+            raise DatasetError(f"{path} holds {found}; a parquet file is expected.") from None
         raise DatasetError(
-            f"{path} cannot be read as parquet: {reason}. It is "
-            f"{'cut off, damaged or of another format' if found in (None, PARQUET) else found}; "
-            "write it again."
+            f"{path} cannot be read as parquet: {str(error).splitlines()[0]}. It is cut off, "
+            "damaged or of another format; write it again."
         ) from None
     return typed_rows(frame, kinds, Origin(path))

@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import logging
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -13,7 +12,7 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 import polars as pl
 
-from pintower.data.columns import refuse_other_spellings
+from pintower.data.columns import refuse_other_spellings, warn_of_no_vector
 from pintower.data.json_values import number_lists
 from pintower.data.kinds import Kind, typed_values
 from pintower.data.origin import Origin, Rows
@@ -21,8 +20,6 @@ from pintower.data.signature import HEAD, named_by_content
 from pintower.errors import DatasetError
 
 __all__ = ["iterate_jsonl", "read_jsonl"]
-
-_log = logging.getLogger(__name__)
 
 _CHUNK = 20_000
 _BOM = b"\xef\xbb\xbf"
@@ -44,16 +41,16 @@ def read_jsonl(path: Path, kinds: Mapping[str, Kind], *, others: bool = True) ->
         DatasetError: for a broken gzip stream, text that is not UTF-8, a line that is not a JSON
             object or names a key twice, a value that is not of its column's kind.
     """
-    odd: dict[str, str] = {}
+    odd: dict[str, tuple[object, str]] = {}
     with _open(path) as file:
         parts = [
             _rows(chunk, Origin(path), kinds, odd if others else None)
             for chunk in _chunks(file, path, _CHUNK)
         ]
     frames = [part.frame for part in parts]
-    for name, place in odd.items():
+    for name, (value, place) in odd.items():
         if any(_is_vector(frame, name) for frame in frames):
-            _log.warning("%s, where other rows hold a list of numbers: it is not used", place)
+            warn_of_no_vector(name, value, place)
     nothing = [pl.lit(None).alias(name) for name in odd]
     frames = [frame.with_columns(nothing) for frame in frames]
     lines = [part.origin.lines for part in parts if part.origin.lines is not None]
@@ -89,7 +86,7 @@ def _rows(
     records: list[_Record],
     origin: Origin,
     kinds: Mapping[str, Kind],
-    odd: dict[str, str] | None,
+    odd: dict[str, tuple[object, str]] | None,
 ) -> Rows:
     """Return records as columns.
 
@@ -97,8 +94,8 @@ def _rows(
         records: some lines.
         origin: of the first of them.
         kinds: of the columns that somebody will use.
-        odd: takes the place of the first value that is no list of numbers, for each other column;
-            None leaves the other columns out.
+        odd: takes the first value that is no list of numbers, and its place, for each other
+            column; None leaves the other columns out.
     """
     origin = replace(origin, lines=np.array([number for number, _ in records], np.int64))
     columns = []
@@ -113,7 +110,7 @@ def _rows(
             lists, strange = number_lists(name, values)
             columns.append(lists)
             if strange is not None:
-                odd.setdefault(name, f"{origin.at(strange + 1)}: {name} {values[strange]!r}"[:200])
+                odd.setdefault(name, (values[strange], origin.at(strange + 1)))
     return Rows(pl.DataFrame(columns), origin)
 
 
@@ -135,6 +132,12 @@ def _records(file: BinaryIO, path: Path | str) -> Iterator[_Record]:
     for number, line in _lines(file, path):
         if number == 1 and (found := named_by_content(line[:HEAD])):
             raise DatasetError(f"{path} holds {found}; JSON lines in UTF-8 are expected.")
+        if number == 1 and line.lstrip().startswith(b"["):
+            raise DatasetError(
+                f"{path}, line 1: one JSON object a line is expected, got "
+                f"{line[:60].decode('utf-8', 'replace')!r}; write each item of an array on a line "
+                "of its own (jq -c '.[]')."
+            )
         try:
             record = _DECODER.decode(line.decode("utf-8").rstrip("\r\n"))
             if b"\\u" in line:
@@ -154,7 +157,8 @@ def _records(file: BinaryIO, path: Path | str) -> Iterator[_Record]:
                 "One JSON object a line is expected, and a line feed at its end."
             ) from None
         except (RecursionError, ValueError) as error:
-            raise DatasetError(f"{path}, line {number}: not valid JSON: {error}.") from None
+            reason = str(error).partition(";")[0]
+            raise DatasetError(f"{path}, line {number}: not valid JSON: {reason}.") from None
         if not isinstance(record, dict):
             raise DatasetError(
                 f"{path}, line {number}: one JSON object a line is expected, "

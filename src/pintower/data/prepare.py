@@ -60,6 +60,7 @@ def run(config: DataConfig, inputs: Mapping[str, Path], folder: Path) -> dict[st
         validation_share=config.validation_share,
         test_share=config.test_share,
     )
+    _tell_judgments(judgments)
     pins = dataset.pins
     if _needs_engaged_queries(dataset):
         _log.info("deriving engaged queries from the impressions of training queries")
@@ -125,6 +126,30 @@ def _needs_engaged_queries(dataset: Dataset) -> bool:
     kinds = dataset.impressions["engagement"].drop_nulls().unique()
     engaged = any(kind != NO_ENGAGEMENT for kind in kinds)
     return engaged and not dataset.pins["engaged_queries"].list.len().sum()
+
+
+def _tell_judgments(judgments: pl.DataFrame) -> None:
+    """Warn of judgments from which little can be learned or measured."""
+    queries = len(set(normal_forms(judgments["query"].unique()).values()))
+    levels = judgments["level"].unique()
+    most = judgments.group_by("query").agg(pl.col("level").n_unique())["level"].max()
+    if 0 < queries < len(SPLITS):
+        _log.warning(
+            "%d judged %s: too few for %s. Quality on queries that the student was not trained on "
+            "cannot be measured; judge more queries",
+            queries, "query" if queries == 1 else "queries", ", ".join(SPLITS),
+        )  # fmt: skip
+    if len(levels) == 1:
+        _log.warning(
+            "all %d judgments are of level %d: nothing can be learned from them, and every order "
+            "of pins measures the same. Judge pins of other levels too",
+            len(judgments), levels[0],
+        )  # fmt: skip
+    elif most == 1:
+        _log.warning(
+            "no query has judged pins of two levels: every order of its pins measures the same, so "
+            "no ranking can be measured. Judge several pins of a query"
+        )
 
 
 def _tell_vectors(dataset: Dataset) -> None:

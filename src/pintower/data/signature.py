@@ -7,6 +7,8 @@ HEAD = 64
 
 PARQUET = "a parquet file"
 
+_WIDE = "text in UTF-16 or UTF-32"
+
 _SIGNATURES = {
     b"version https://git-lfs": "a Git LFS pointer, whose file was not downloaded (git lfs pull)",
     b"PAR1": PARQUET,
@@ -18,8 +20,8 @@ _SIGNATURES = {
     b"BZh": "a bzip2 file",
     b"\xfd7zXZ": "an xz file",
     b"SQLite format 3": "an SQLite database",
-    b"\xff\xfe": "text in UTF-16, not UTF-8",
-    b"\xfe\xff": "text in UTF-16, not UTF-8",
+    b"\xff\xfe": _WIDE,
+    b"\xfe\xff": _WIDE,
     b"<!doctype html": "a web page",
     b"<html": "a web page",
 }
@@ -35,5 +37,5 @@ def named_by_content(head: bytes) -> str | None:
         if head.startswith(signature) or (signature[:1] == b"<" and start.startswith(signature)):
             return words
     if b"\0" in head[:2] and len(head) > 1 and head[:2] != b"\0\0":
-        return "text in UTF-16, not UTF-8"
+        return _WIDE
     return None
