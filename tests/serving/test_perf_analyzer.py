@@ -224,6 +224,18 @@ def test_text_rows_reach_an_unbatched_model(
 
 
 @pytest.mark.triton
+@pytest.mark.parametrize("length", [34, 92, 127, 128, 151, 200, 300, 2_000])
+def test_ids_of_any_length_are_measured(
+    environment: ServerEnvironment, server: TritonServer, length: int
+) -> None:
+    ids = np.array([str(number).zfill(length) for number in range(20)])
+    texts = [{"QUERY": np.array([[f"red {length} {i}"]]), "PIN_IDS": ids} for i in range(3)]
+    result = run_load(environment, server.addresses, "relevance", texts, concurrency=1)
+    assert result.requests == 3
+    assert result.p50_ms > 0
+
+
+@pytest.mark.triton
 def test_a_failing_pass_says_why(environment: ServerEnvironment, server: TritonServer) -> None:
     with pytest.raises(PintowerError, match="perf_analyzer ended with exit code.*\n.*absent"):
         run_load(environment, server.addresses, "absent", rows(0, 2), concurrency=1)

@@ -5,6 +5,7 @@ Given a number of requests, perf_analyzer's own throughput counts whole seconds 
 requests that it exports.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,8 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pintower.artifacts import read_json
-from pintower.errors import PintowerError
+from pintower.errors import InputError, PintowerError
 from pintower.serving.metrics import ModelMetrics
 
 __all__ = ["LoadResult", "Timings", "one_after_another", "read_timings"]
@@ -184,7 +184,7 @@ def read_timings(path: Path) -> Timings:
         InputError: if the file is missing or is not JSON.
         PintowerError: if it holds no requests, or one without an answer.
     """
-    experiments = read_json(path)["experiments"]
+    experiments = _read_export(path)["experiments"]
     requests = [request for one in experiments for request in one["requests"]]
     if not requests or any(not request["response_timestamps"] for request in requests):
         raise PintowerError(f"{path} holds no requests, or one that was never answered.")
@@ -192,3 +192,17 @@ def read_timings(path: Path) -> Timings:
         sent=np.array([request["timestamp"] for request in requests], dtype=np.int64),
         answered=np.array([r["response_timestamps"][-1] for r in requests], dtype=np.int64),
     )
+
+
+def _read_export(path: Path) -> Any:
+    """Read an export, which repeats each request as it was sent.
+
+    Several texts in one tensor stand there with their lengths in binary, which from 128 on is not
+    UTF-8.
+    """
+    try:
+        return json.loads(path.read_text("utf-8", errors="replace"))
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist.") from None
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path} is not valid JSON: {error}.") from None
