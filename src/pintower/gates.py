@@ -30,9 +30,10 @@ _RANKING = "ndcg_loss_rel ndcg_loss_rel_low top8_flips kendall_tau score_max_abs
 _CHECKS = {
     "query_encoder": "contract opset ir_version file_size target_loads runs max_abs min_cosine "
     "half_min_cosine norm_max_abs batch_sensitivity batch_flips repeat_max_abs threads_sensitivity "
-    "tokenizer precision",
+    "tokenizer rendering vocabulary alike precision",
     "pin_encoder": "contract opset ir_version file_size target_loads runs max_abs min_cosine "
-    "norm_max_abs batch_sensitivity batch_flips repeat_max_abs threads_sensitivity precision",
+    "norm_max_abs batch_sensitivity batch_flips repeat_max_abs threads_sensitivity "
+    "vocabulary alike precision",
     "scorer": "contract opset ir_version file_size target_loads runs max_abs invalid_rows",
     "ranking": _RANKING,
     "pin_ranking": _RANKING,

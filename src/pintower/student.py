@@ -25,6 +25,7 @@ from pintower.models.encoders import build_encoder, feature_columns, save_encode
 from pintower.models.freezing import freeze_calibration
 from pintower.models.optimization import training_device
 from pintower.models.pin_inputs import feature_matrix, pin_texts
+from pintower.models.prefixes import require_plain, require_room
 from pintower.models.pretrained import chosen_prefixes
 from pintower.models.query_vectors import QueryVectors
 from pintower.models.scoring_head import ScoringHead
@@ -81,6 +82,11 @@ def _distil(config: StudentConfig, inputs: Mapping[str, Path], folder: Path) -> 
     # The tokenizers are read back from the folders, as the export will read them.
     save_encoder(query_encoder, layout.query_encoder)
     save_encoder(pin_encoder, layout.pin_encoder)
+    for side, encoder in (("query", layout.query_encoder), ("pin", layout.pin_encoder)):
+        prefix, limit = rendering.of(side)
+        tokenizer = load_tokenizer(encoder, limit)
+        require_plain(tokenizer, prefix, side)
+        require_room(tokenizer, prefix, limit, side)
 
     device = training_device()
     examples = read_examples(config, inputs, statistics, device)

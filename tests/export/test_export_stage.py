@@ -86,6 +86,8 @@ def test_every_gate_passed_and_none_is_missing(exported: Path) -> None:
     wanted |= {f"{name}.{figure}" for name in GRAPHS for figure in files}
     wanted |= {"scorer.max_abs", "scorer.invalid_rows"}
     wanted |= {"query_encoder.precision", "pin_encoder.precision", "query_encoder.tokenizer"}
+    wanted |= {f"{name}.{figure}" for name in encoders for figure in ("vocabulary", "alike")}
+    wanted |= {"query_encoder.rendering"}
     ranking = ("ndcg_loss_rel", "ndcg_loss_rel_low", "top8_flips", "kendall_tau")
     ranking += ("score_max_abs", "score_mean_abs")
     wanted |= {f"ranking.{name}" for name in ranking}

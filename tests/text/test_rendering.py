@@ -32,6 +32,18 @@ def test_case_is_kept_where_the_student_wants_it() -> None:
     assert render_query("Red", Rendering(lowercase=False, query_prefix="query: ")) == "query: Red"
 
 
+def test_forms_of_characters_are_kept_where_the_student_wants_it() -> None:
+    kept = Rendering(fold_forms=False)
+    assert normalize_query(" ｆull\u3000½ ", kept) == "ｆull ½"
+    assert render_pin({"title": "LEGO™  set"}, kept) == "LEGO™ set"
+    assert render_pin({"title": "LEGO™  set"}, Rendering()) == "LEGOTM set"
+
+
+def test_case_is_folded_letter_by_letter_as_tokenizers_do() -> None:
+    assert normalize_query("ΟΔΟΣ", Rendering()) == "οδοσ"
+    assert normalize_query("οδός", Rendering()) == "οδός"
+
+
 def test_pin_text_leaves_out_empty_sources_and_cuts_lists() -> None:
     pin = {"title": "A  lamp", "description": "", "board_titles": ["a", "b", "c"], "caption": None}
     assert render_pin(pin, Rendering(list_max_items=2)) == "A lamp | a, b"

@@ -35,7 +35,9 @@ class TritonPythonModel:
         self._padding = padding_of(encoder["artifact_id"])
         self._tokenizer = Tokenizer.from_file(str(VERSION_FOLDER / "tokenizer.json"))
         self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(self._rendering.query_max_tokens)
+        self._tokenizer.enable_truncation(
+            self._rendering.query_max_tokens, direction=self._tokenizer.truncation["direction"]
+        )
         self._tokenizer.encode_special_tokens = True  # "[SEP]" in a query is text
 
     def execute(self, requests: Sequence[Any]) -> list[Any]:

@@ -17,7 +17,9 @@ from tokenizers import Tokenizer
 from pintower.config import ExportConfig
 from pintower.data.draws import in_drawn_order
 from pintower.data.tables import JUDGMENTS, PINS, read_table
+from pintower.export.distinct_gates import distinct_gate
 from pintower.export.samples import EDGE_TEXTS, token_batches
+from pintower.gates import Gate
 from pintower.models.calibration import Calibration
 from pintower.models.pairs import Pairs, number_pairs, pair_match_features
 from pintower.models.pin_inputs import feature_matrix, pin_texts, spread_over_lengths
@@ -107,6 +109,11 @@ class Reference:
         chosen = self._spread(self.query_tokenizer, self.rendered(found))
         return [found[row] for row in chosen] + list(EDGE_TEXTS)
 
+    @property
+    def logged_queries(self) -> list[str]:
+        """The queries without the odd ones."""
+        return self.queries[: -len(EDGE_TEXTS)]
+
     @cached_property
     def query_embeddings(self) -> NDArray[np.float32]:
         """Of the queries, FP32 [Q, D]."""
@@ -169,6 +176,15 @@ class Reference:
             pins=self.student.embed_pins(pairs.pins),
             queries=self.student.embed_queries(pairs.queries, self.vectors),
         )
+
+    def distinct_gates(self) -> list[Gate]:
+        """Measure whether logged queries differ for their encoder, and real pins for theirs."""
+        real = slice(None, -len(EDGE_TEXTS))
+        queries, pins = self.rendered(self.logged_queries), self.pin_texts[real]
+        return [
+            distinct_gate("query_encoder", queries, self.query_embeddings[real]),
+            distinct_gate("pin_encoder", pins, self.pin_embeddings[real]),
+        ]
 
     def rendered(self, queries: Sequence[str]) -> list[str]:
         """Return queries as the query encoder sees them."""

@@ -15,7 +15,7 @@ from pintower.export.parity import Measurement
 from pintower.export.preflight import preflight
 from pintower.export.reference import Reference
 from pintower.export.target_runtime import find_target_runtime
-from pintower.export.tokenizer_gates import tokenizer_gate
+from pintower.export.tokenizer_gates import rendering_gate, tokenizer_gate, vocabulary_gates
 from pintower.gates import (
     Gate,
     describe_environment,
@@ -69,6 +69,8 @@ def run(config: ExportConfig, inputs: Mapping[str, Path], folder: Path) -> dict[
     _keep(folder, gates, what)
     runtime = find_target_runtime(target) if config.target_runtime else None
     reference = Reference(config, student, data)
+    gates += overrule(_text_gates(student, reference, folder), config.allow)
+    _keep(folder, gates, what)
     builder = GraphBuilder(
         student, target, folder, lambda name: reference.calibration(name, target.calibration.texts)
     )
@@ -91,10 +93,6 @@ def run(config: ExportConfig, inputs: Mapping[str, Path], folder: Path) -> dict[
         _keep(folder, gates, what)
     contract = builder.contract({name: graphs[name] for name in GRAPHS})
     contract.save(folder / "contract.json")
-    _copy_query_side(student, folder)
-    tokenizer = tokenizer_gate(folder / "tokenizer.json", student)
-    gates += overrule([tokenizer], config.allow)
-    _keep(folder, gates, what)
     for item in gates:
         logger.info("%s", explain(item))
     return {
@@ -105,6 +103,18 @@ def run(config: ExportConfig, inputs: Mapping[str, Path], folder: Path) -> dict[
         "gates": len(gates),
         **{item.name: item.measured for item in gates if item.name in _TOLD},
     }
+
+
+def _text_gates(student: Student, reference: Reference, folder: Path) -> list[Gate]:
+    """Measure what becomes of texts before any graph reads them; needs the query side's files."""
+    _copy_query_side(student, folder)
+    tokenizer = folder / "tokenizer.json"
+    return [
+        tokenizer_gate(tokenizer, student),
+        rendering_gate(tokenizer, student, reference.logged_queries),
+        *vocabulary_gates(tokenizer, student),
+        *reference.distinct_gates(),
+    ]
 
 
 def _copy_query_side(student: Student, folder: Path) -> None:

@@ -55,9 +55,18 @@ class StudentLayout:
         return self.root / "match_stats"
 
     @property
+    def training(self) -> Path:
+        """The file that says how the student was made; one that a user brings may lack it."""
+        return self.root / "training.json"
+
+    @property
     def calibration(self) -> Path:
         """The folder of what the graphs are calibrated and compared on."""
         return self.root / "calibration"
+
+    def distilled(self) -> bool:
+        """Return whether its towers were trained here, on texts as its rendering has them."""
+        return self.training.is_file() and "steps" in read_json(self.training)
 
     def require(self) -> None:
         """Check that every part is there but ``calibration/``, which a build can draw.
@@ -147,6 +156,9 @@ def space_id(folder: Path) -> str:
             elif path.name in {"config.json", "modules.json"}:
                 value = read_json(path)
                 parts[name] = _lasting(value)
+            elif path.name == "tokenizer_config.json":
+                side = read_json(path).get("truncation_side", "right")
+                parts |= {} if side == "right" else {name: side}
     return hash_json(parts)
 
 

@@ -24,6 +24,7 @@ from pintower.models.embedding import embed_texts
 from pintower.models.encoders import feature_columns, load_encoder
 from pintower.models.layout import StudentLayout, space_id
 from pintower.models.pin_inputs import feature_matrix, pin_texts
+from pintower.models.prefixes import require_room
 from pintower.models.query_vectors import QueryVectors
 from pintower.models.scoring_head import ScoringHead
 from pintower.models.tokenization import load_tokenizer
@@ -116,9 +117,11 @@ def load_student(folder: Path) -> Student:
             f"version computes {list(FEATURES)}."
         )
     for name in ("query_encoder", "pin_encoder"):
-        tower = getattr(layout, name)
-        rows = table_rows(getattr(student, name))
-        require_rows(load_tokenizer(tower, student.rendering.query_max_tokens), rows, tower)
+        tower, side = getattr(layout, name), name.removesuffix("_encoder")
+        prefix, limit = student.rendering.of(side)
+        tokenizer = load_tokenizer(tower, limit)
+        require_rows(tokenizer, table_rows(getattr(student, name)), tower)
+        require_room(tokenizer, prefix, limit, side)
         width = getattr(student, name).get_embedding_dimension()
         if width != head.width:
             raise StudentError(

@@ -52,13 +52,21 @@ def _first_module(folder: Path) -> Mapping[str, Any]:
 def open_tokenizer(path: Path, max_tokens: int) -> Tokenizer:
     """Return a tokenizer that cuts at ``max_tokens`` and never pads.
 
+    It cuts on the side that the encoder's own settings beside it state, else that its file states.
     A special token's name in a text ("[SEP]") is text: no user can write a special token.
     """
     tokenizer = Tokenizer.from_file(str(path))
     tokenizer.no_padding()
-    tokenizer.enable_truncation(max_tokens)
+    tokenizer.enable_truncation(max_tokens, direction=_cut_side(path, tokenizer))
     tokenizer.encode_special_tokens = True
     return tokenizer
+
+
+def _cut_side(path: Path, tokenizer: Tokenizer) -> str:
+    settings = path.with_name("tokenizer_config.json")
+    if settings.is_file():
+        return str(read_json(settings).get("truncation_side", "right"))
+    return str((tokenizer.truncation or {}).get("direction", "right"))
 
 
 def token_batch(

@@ -85,8 +85,13 @@ def compatible(text: str) -> str:
 
 
 def lower(text: str) -> str:
-    """Return a text in lower case."""
-    return text.lower() if text.isascii() else _where_known(str.lower, text)
+    """Return a text in lower case, letter by letter as tokenizers do it.
+
+    A capital sigma at a word's end becomes the usual small one.
+    """
+    if text.isascii():
+        return text.lower()
+    return _where_known(str.lower, text.replace("\u03a3", "\u03c3"))
 
 
 def fold(text: str) -> str:

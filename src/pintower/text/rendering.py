@@ -25,6 +25,8 @@ class Rendering:
     Attributes:
         version: of the text rules; a student made under another version is refused.
         lowercase: fold case in queries, so that "Red Shoes" and "red shoes" are one cache entry.
+        fold_forms: write compatibility forms of characters as the usual ones (NFKC): full width
+            letters, ligatures, "²". Without it they stay as they were typed.
         query_prefix: put before every query ("query: " for E5).
         pin_prefix: put before every pin text.
         query_max_chars: a longer query is cut before anything else looks at it.
@@ -38,6 +40,7 @@ class Rendering:
 
     version: int = VERSION
     lowercase: bool = True
+    fold_forms: bool = True
     query_prefix: str = ""
     pin_prefix: str = ""
     query_max_chars: int = 512
@@ -47,6 +50,11 @@ class Rendering:
     source_max_chars: int = 256
     list_max_items: int = 5
     separator: str = " | "
+
+    def of(self, side: str) -> tuple[str, int]:
+        """Return prefix and most tokens of a ``query`` or a ``pin``."""
+        query = (self.query_prefix, self.query_max_tokens)
+        return query if side == "query" else (self.pin_prefix, self.pin_max_tokens)
 
     def save(self, path: Path) -> None:
         """Write ``text.json``."""
@@ -78,12 +86,14 @@ def decode(raw: bytes) -> str:
 
 
 def normalize_query(text: str, rendering: Rendering) -> str:
-    """Return the query in its normal form: NFKC, controls and runs of blanks as one blank, folded.
+    """Return the query in its normal form: controls and runs of blanks as one blank, none around.
+
+    Compatibility forms and case are folded where the rendering says so.
 
     Two queries with the same normal form are the same query: for the splits, the log and the cache.
     The normal form has the terms of the text, as long as nothing is cut.
     """
-    text = compatible(text[: rendering.query_max_chars])
+    text = _usual_forms(text[: rendering.query_max_chars], rendering)
     text = "".join(" " if unicodedata.category(char) == "Cc" else char for char in text)
     if rendering.lowercase:
         text = lower(text)
@@ -109,7 +119,11 @@ def render_pin(pin: Mapping[str, Any], rendering: Rendering) -> str:
             continue
         if not isinstance(value, str):
             value = ", ".join(str(item) for item in list(value)[: rendering.list_max_items])
-        text = " ".join(compatible(value[: rendering.source_max_chars]).split())
+        text = " ".join(_usual_forms(value[: rendering.source_max_chars], rendering).split())
         if text:
             parts.append(text)
     return rendering.pin_prefix + rendering.separator.join(parts)
+
+
+def _usual_forms(text: str, rendering: Rendering) -> str:
+    return compatible(text) if rendering.fold_forms else text

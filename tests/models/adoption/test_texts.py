@@ -1,12 +1,16 @@
 from pathlib import Path
 
 import pytest
+import torch
 from sentence_transformers.sentence_transformer.modules import Pooling
-from tokenizers import Tokenizer
+from tokenizers import AddedToken, Tokenizer
+from transformers import AutoModel, AutoTokenizer
 
 from pintower.config import StudentConfig
+from pintower.errors import StudentError
 from pintower.models.adoption.encoder import adopt_encoder
 from pintower.models.adoption.texts import folds_case, rendering_for
+from pintower.text.rendering import render_pin, render_query
 from tests.models.adoption.tiny_encoders import TOKENIZER, write_backbone, write_encoder
 
 
@@ -50,3 +54,82 @@ def test_lengths_stop_where_the_encoder_stops(backbone: Path, tmp_path: Path) ->
     config = StudentConfig(query_max_tokens=20, pin_max_tokens=128)
     rendering = rendering_for(encoder, config, ("a lemon cake " * 5, ""))
     assert (rendering.query_max_tokens, rendering.pin_max_tokens) == (24, 24)
+
+
+@pytest.mark.parametrize("token", ["iPhone", "iphone"])
+@pytest.mark.parametrize("normalized", [False, True])
+def test_added_tokens_are_told_from_other_writings_as_the_encoder_tells_them(
+    token: str, normalized: bool, tmp_path: Path
+) -> None:
+    """One that is looked for before case is folded is no other writing's token."""
+    folder = write_added(tmp_path, AddedToken(token, normalized=normalized))
+    encoder = adopt_encoder(folder, None)
+    own = encoder.query.tokenizer
+    rendering = rendering_for(encoder, StudentConfig(), ("", ""))
+    assert rendering.lowercase == normalized
+    for text in ("red iPhone case", "red IPHONE case", "RED iphone case", "xiPhone"):
+        rendered = render_query(text, rendering)
+        assert own(rendered)["input_ids"] == own(text)["input_ids"]
+
+
+@pytest.mark.parametrize(
+    "settings", [{"lstrip": True}, {"rstrip": True}, {"single_word": True}, {"normalized": True}]
+)
+def test_added_tokens_of_every_kind_are_found_as_the_encoder_finds_them(
+    settings: dict[str, bool], tmp_path: Path
+) -> None:
+    added = AddedToken("Blu-Ray", **{"normalized": False, **settings})
+    encoder = adopt_encoder(write_added(tmp_path, added), None)
+    own = encoder.query.tokenizer
+    rendering = rendering_for(encoder, StudentConfig(), ("", ""))
+    for text in ("a Blu-Ray box", "aBlu-Rays", "a BLU-RAY box", "Blu-Ray", "blu-ray"):
+        rendered = render_query(text, rendering)
+        assert own(rendered)["input_ids"] == own(text)["input_ids"]
+
+
+@pytest.mark.parametrize("text", ["LEGO™ set", "½ cup", "ﬁne ① ｆull", "5 µm²"])
+def test_forms_of_characters_reach_the_encoder_as_they_are(backbone: Path, text: str) -> None:
+    rendering = rendering_for(adopt_encoder(backbone, None), StudentConfig(), ("", ""))
+    assert render_query(text, rendering) == text.lower()
+    assert render_pin({"title": text}, rendering) == text
+
+
+@pytest.mark.parametrize(
+    ("prefixes", "side"), [(("a garden " * 40, ""), "query"), (("", "a house " * 60), "pin")]
+)
+def test_a_prompt_that_fills_the_encoder_is_refused(
+    prefixes: tuple[str, str], side: str, backbone: Path, tmp_path: Path
+) -> None:
+    encoder = adopt_encoder(write_encoder(tmp_path, backbone, Pooling(32), max_tokens=32), None)
+    said = rf"no room for a {side}: of 32 tokens .* leaves 0 for its text; at least 4"
+    with pytest.raises(StudentError, match=said):
+        rendering_for(encoder, StudentConfig(), prefixes)
+
+
+@pytest.mark.parametrize("tokens", [1, 2, 5])
+def test_lengths_that_leave_no_text_are_refused(tokens: int, backbone: Path) -> None:
+    encoder = adopt_encoder(backbone, None)
+    for side in ("query", "pin"):
+        config = StudentConfig(**{f"{side}_max_tokens": tokens})
+        with pytest.raises(StudentError, match=f"no room for a {side}: of {tokens} tokens"):
+            rendering_for(encoder, config, ("", ""))
+    assert rendering_for(encoder, StudentConfig(query_max_tokens=6), ("", "")).query_max_tokens == 6
+
+
+def test_a_special_token_in_a_prompt_is_named(backbone: Path) -> None:
+    said = r"The query prefix '\[CLS\] a query: ' holds the special token \[CLS\]\."
+    with pytest.raises(StudentError, match=said):
+        rendering_for(adopt_encoder(backbone, None), StudentConfig(), ("[CLS] a query: ", ""))
+
+
+def write_added(folder: Path, token: AddedToken) -> Path:
+    """Write a backbone with a token added to its tokenizer and its embedding table."""
+    write_backbone(folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.add_tokens([token])
+    tokenizer.save_pretrained(folder)
+    model = AutoModel.from_pretrained(folder)
+    torch.manual_seed(1)
+    model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+    model.save_pretrained(folder)
+    return folder

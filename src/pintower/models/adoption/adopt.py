@@ -19,6 +19,7 @@ from pintower.models.adoption.calibration import calibrate, draw_pins, own_query
 from pintower.models.adoption.encoder import Adopted, adopt_encoder
 from pintower.models.adoption.evidence import Evidence
 from pintower.models.adoption.selection import choose_head
+from pintower.models.adoption.soundness import require_soundness
 from pintower.models.adoption.texts import rendering_for
 from pintower.models.adoption.towers import largest_difference, lay_out
 from pintower.models.first_module import own_tokenizer
@@ -66,6 +67,8 @@ def adopt(config: StudentConfig, data: Path, folder: Path) -> dict[str, Any]:
     rendering = rendering_for(encoder, config, chosen_prefixes(config))
     statistics = MatchStatistics.load(data / MATCH_STATISTICS)
     student = lay_out(encoder, rendering, statistics, folder)
+    for tower in (student.query_encoder, student.pin_encoder):
+        require_soundness(tower, table_rows(tower), config.query_encoder)
     difference = largest_difference(encoder, student)
 
     for tower in (student.query_encoder, student.pin_encoder):

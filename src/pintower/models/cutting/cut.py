@@ -173,4 +173,6 @@ def _write(source: StudentLayout, cut: SentenceTransformer, target: StudentLayou
     for name in ("pin_encoder", "scoring_head", "match_stats"):
         shutil.copytree(getattr(source, name), getattr(target, name))
     shutil.copyfile(source.text, target.text)
+    if source.training.is_file():
+        shutil.copyfile(source.training, target.training)
     save_encoder(cut, target.query_encoder)

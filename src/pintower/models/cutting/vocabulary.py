@@ -107,6 +107,7 @@ def cut_embeddings(encoder: SentenceTransformer, smaller: SmallerVocabulary) -> 
     transformer.processor = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         model_max_length=before.model_max_length,
+        truncation_side=before.truncation_side,
         model_input_names=before.model_input_names,
         **before.special_tokens_map,
     )
