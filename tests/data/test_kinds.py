@@ -267,10 +267,10 @@ def test_text_that_tools_write_for_nothing_is_told(
                        query_log__jsonl=lines({"query": "nan"}))  # fmt: skip
     assert data.pins["title"].to_list() == ["nan", "bread"]
     for name in ("pin_id", "title", "query"):
-        assert f"1 rows say nan, None, null or the like as {name}" in caplog.text
+        assert f"{name} is nan, None, null or the like 1 times" in caplog.text
     caplog.clear()
     embedded(tmp_path / "pins.jsonl")
-    assert "1 rows say nan, None, null or the like as title" in caplog.text
+    assert "title is nan, None, null or the like 1 times" in caplog.text
 
 
 @pytest.mark.parametrize("spelled", ["Title", " title", "TITLE", "Board Titles", "board-titles"])

@@ -19,12 +19,13 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pintower.data.catalogue_files import CatalogueFiles, find_catalogue
-from pintower.data.checks import count_placeholders, require, tell_placeholders
+from pintower.data.checks import require
 from pintower.data.columns import KINDS, VECTOR, refuse_other_spellings, typed_rows, with_constants
 from pintower.data.jsonl import iterate_jsonl
 from pintower.data.kinds import Kind
 from pintower.data.origin import Origin, Rows
-from pintower.data.pins import SPOKEN, filled_pins, require_text
+from pintower.data.pins import filled_pins, require_text
+from pintower.data.placeholders import count_placeholders, tell_placeholders
 from pintower.data.signature import HEAD, PARQUET, named_by_content
 from pintower.data.tables import PINS, TEXT_COLUMNS
 from pintower.errors import DatasetError
@@ -80,9 +81,8 @@ class Catalogue:
         said: Counter[str] = Counter()
         for rows in self._rows():
             seen.update(rows.frame.columns)
-            pins = self._filled(rows)
-            said += count_placeholders(pins, SPOKEN)
-            yield pins
+            said += count_placeholders(rows.frame, list(KINDS[PINS]))
+            yield self._filled(rows)
         tell_placeholders(said, self.place)
         if seen and (absent := [name for name in self.vectors if name not in seen]):
             raise DatasetError(

@@ -4,7 +4,6 @@ Rows are counted from 1, blank lines and header not counted.
 """
 
 import logging
-from collections import Counter
 from collections.abc import Collection, Iterable
 
 import polars as pl
@@ -16,12 +15,10 @@ __all__ = [
     "check_ids",
     "check_known_pins",
     "check_queries",
-    "count_placeholders",
     "examples",
     "ignore_others",
     "require",
     "rows_where",
-    "tell_placeholders",
     "with_missing",
 ]
 
@@ -29,8 +26,6 @@ _log = logging.getLogger(__name__)
 
 _ID_BYTES = 255
 _SHOWN = 5
-_PLACEHOLDERS = ["nan", "NaN", "None", "null", "NULL", "<NA>", "NaT", "\\N"]
-"""What pandas, JavaScript, SQL and Hive write as text where a value is missing."""
 
 
 def examples(values: Iterable[object]) -> str:
@@ -124,20 +119,3 @@ def check_known_pins(frame: pl.DataFrame, pins: pl.DataFrame, origin: Origin) ->
             f"{origin}: {len(rows)} rows name pins that the pins table lacks ({origin.rows(rows)}; "
             f"{len(ids)} ids, such as {examples(ids)}); add the pins or remove the rows."
         )
-
-
-def count_placeholders(frame: pl.DataFrame, columns: Collection[str]) -> Counter[str]:
-    """Count, by column, the texts that say nothing but what tools write for a missing value."""
-    words = pl.col(*columns).is_in(_PLACEHOLDERS).sum()
-    return Counter(frame.select(words).row(0, named=True)) if columns else Counter()
-
-
-def tell_placeholders(found: Counter[str], origin: Origin | str) -> None:
-    """Warn of texts such as "nan": they count as text, and rarely are any."""
-    for column, count in found.items():
-        if count:
-            _log.warning(
-                "%s: %d rows say nan, None, null or the like as %s. They count as text; where "
-                "they stand for a missing value, leave it out",
-                origin, count, column,
-            )  # fmt: skip

@@ -22,6 +22,7 @@ import polars as pl
 from pintower.data.columns import refuse_other_spellings, typed_rows, written_vectors
 from pintower.data.kinds import Kind
 from pintower.data.origin import Origin, Rows
+from pintower.data.placeholders import told
 from pintower.data.quoting import has_quoted_lines, is_escaped, is_written_quoted, unquote
 from pintower.data.signature import HEAD, named_by_content
 from pintower.errors import DatasetError
@@ -219,7 +220,8 @@ def _typed(path: Path, table: pl.DataFrame, lines: list[int], kinds: Mapping[str
     origin = Origin(path, np.asarray(lines, np.int64))
     table = table.with_columns(pl.all().replace("", None))
     vectors = [written_vectors(table[name], origin) for name in table.columns if name not in kinds]
-    return typed_rows(table.with_columns(v for v in vectors if v is not None), kinds, origin)
+    table = table.with_columns(vector for vector in vectors if vector is not None)
+    return told(typed_rows(table, kinds, origin), kinds)
 
 
 def _header(path: Path, fields: list[str], separator: str, kinds: Mapping[str, Kind]) -> list[str]:

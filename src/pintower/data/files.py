@@ -16,6 +16,7 @@ from pintower.data.delimited import read_csv, read_tsv
 from pintower.data.jsonl import read_jsonl
 from pintower.data.kinds import Kind
 from pintower.data.origin import Origin, Rows
+from pintower.data.placeholders import told
 from pintower.data.signature import HEAD, PARQUET, named_by_content
 from pintower.errors import DatasetError
 
@@ -113,4 +114,4 @@ def read_parquet(path: Path, kinds: Mapping[str, Kind], *, others: bool = True) 
             f"{path} cannot be read as parquet: {str(error).splitlines()[0]}. It is cut off, "
             "damaged or of another format; write it again."
         ) from None
-    return typed_rows(frame, kinds, Origin(path))
+    return told(typed_rows(frame, kinds, Origin(path)), kinds)

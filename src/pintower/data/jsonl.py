@@ -16,6 +16,7 @@ from pintower.data.columns import refuse_other_spellings, warn_of_no_vector
 from pintower.data.json_values import number_lists
 from pintower.data.kinds import Kind, typed_values
 from pintower.data.origin import Origin, Rows
+from pintower.data.placeholders import told
 from pintower.data.signature import HEAD, named_by_content
 from pintower.errors import DatasetError
 
@@ -57,7 +58,7 @@ def read_jsonl(path: Path, kinds: Mapping[str, Kind], *, others: bool = True) ->
     frame = pl.concat(frames, how="diagonal_relaxed") if frames else pl.DataFrame()
     origin = Origin(path, np.concatenate(lines) if lines else None)
     refuse_other_spellings(frame.columns, kinds, origin)
-    return Rows(frame, origin)
+    return told(Rows(frame, origin), kinds)
 
 
 def iterate_jsonl(

@@ -9,11 +9,9 @@ from pintower.data.checks import (
     check_ids,
     check_known_pins,
     check_queries,
-    count_placeholders,
     ignore_others,
     require,
     rows_where,
-    tell_placeholders,
     with_missing,
 )
 from pintower.data.columns import KINDS
@@ -103,7 +101,6 @@ def _checked(rows: Rows, table: str, required: list[str]) -> pl.DataFrame:
     check_queries(frame, origin)
     if "pin_id" in schema:
         check_ids(frame, origin)
-    tell_placeholders(count_placeholders(frame, ["query"]), origin)
     return frame
 
 

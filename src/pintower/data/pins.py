@@ -7,12 +7,10 @@ import polars as pl
 
 from pintower.data.checks import (
     check_ids,
-    count_placeholders,
     examples,
     ignore_others,
     require,
     rows_where,
-    tell_placeholders,
     with_missing,
 )
 from pintower.data.origin import Origin, Rows
@@ -20,12 +18,9 @@ from pintower.data.tables import LIST_COLUMNS, PINS, SCHEMAS, TEXT_COLUMNS
 from pintower.data.vectors import clean_vectors, find_vectors
 from pintower.errors import DatasetError
 
-__all__ = ["SPOKEN", "clean_pins", "filled_pins", "require_text"]
+__all__ = ["clean_pins", "filled_pins", "require_text"]
 
 _log = logging.getLogger(__name__)
-
-SPOKEN = ("pin_id", *(name for name in TEXT_COLUMNS if name not in LIST_COLUMNS))
-"""Columns in which a text such as "nan" is told."""
 
 
 def clean_pins(rows: Rows, feature_columns: Collection[str] | None) -> pl.DataFrame:
@@ -41,7 +36,6 @@ def clean_pins(rows: Rows, feature_columns: Collection[str] | None) -> pl.DataFr
     pins = filled_pins(rows, feature_columns)
     _refuse_duplicates(pins, rows.origin)
     _refuse_silence(pins, rows.origin)
-    tell_placeholders(count_placeholders(pins, SPOKEN), rows.origin)
     return pins
 
 

@@ -4,11 +4,9 @@ import polars as pl
 
 from pintower.data.checks import (
     check_queries,
-    count_placeholders,
     examples,
     ignore_others,
     require,
-    tell_placeholders,
 )
 from pintower.data.origin import Rows
 from pintower.data.splits import normal_forms
@@ -36,7 +34,6 @@ def clean_queries(rows: Rows) -> pl.DataFrame:
     frame = ignore_others(frame, {*SCHEMAS[QUERIES], *vectors}, origin)
     table = frame.select("query")
     check_queries(table, origin)
-    tell_placeholders(count_placeholders(table, ["query"]), origin)
     forms = normal_forms(table["query"])
     twice = table.filter(table["query"].replace_strict(forms).is_duplicated())["query"]
     if len(twice):

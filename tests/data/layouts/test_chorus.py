@@ -102,3 +102,36 @@ def test_products_cut_off_or_without_a_column_are_refused(tmp_path: Path) -> Non
     path = tmp_path / "icecat-products.jsonl.gz"
     path.write_bytes(path.read_bytes()[:-20])
     refuse(tmp_path, "icecat-products.jsonl.gz", "cut off")
+
+
+def test_nan_is_absent(tmp_path: Path) -> None:
+    nan = float("nan")
+    write(tmp_path, [HEADSET | {"short_description": nan, "attr_t_product_type": nan}, LAPTOP])
+    headset = read_dataset(tmp_path).pins.to_dicts()[0]
+    assert (headset["description"], headset["caption"]) == ("", "Wireless, Black, Silver")
+
+
+@pytest.mark.parametrize(
+    ("product", "said"),
+    [
+        ({"id": 1.5}, "id 1.5"),
+        ({"title": 800}, "title 800"),
+        ({"short_description": False}, "short_description False"),
+        ({"attr_t_product_colour": ["Black"]}, "attr_t_product_colour ['Black']"),
+    ],
+)
+def test_products_of_another_type_are_refused(
+    tmp_path: Path, product: dict[str, Any], said: str
+) -> None:
+    write(tmp_path, [LAPTOP | {"short_description": "x"}, HEADSET | product])
+    refuse(tmp_path, "icecat-products.jsonl.gz, row 2 (line 2)", said)
+
+
+def test_text_that_pandas_writes_for_nothing_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(tmp_path, [HEADSET, LAPTOP | {"short_description": "nan"}], RATINGS + "None,21019,1\n")
+    with caplog.at_level("WARNING"):
+        read_dataset(tmp_path)
+    assert "short_description is nan, None, null or the like 1 times" in caplog.text
+    assert "query is nan, None, null or the like 1 times" in caplog.text

@@ -161,3 +161,31 @@ def test_examples_without_rows_are_refused(tmp_path: Path) -> None:
     write(tmp_path)
     pl.read_parquet(tmp_path / EXAMPLES).clear().write_parquet(tmp_path / EXAMPLES)
     refuse(tmp_path, EXAMPLES, "holds no rows", "esci-data")
+
+
+def test_a_column_of_nothing_but_nan_is_absent(tmp_path: Path) -> None:
+    """Pandas gives it the type double."""
+    write(tmp_path)
+    nan = pl.lit(float("nan")).alias("product_brand")
+    pl.read_parquet(tmp_path / PRODUCTS).with_columns(nan).write_parquet(tmp_path / PRODUCTS)
+    bottle = read_dataset(tmp_path).pins.to_dicts()[0]
+    assert bottle["caption"] == "Blue. 1 litre & a lid"
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "said"),
+    [
+        (PRODUCTS, pl.lit(3).alias("product_title"), "row 1: product_title 3"),
+        (PRODUCTS, pl.lit(True).alias("product_color"), "row 1: product_color True"),
+        (PRODUCTS, pl.lit(1.5).alias("product_id"), "row 1: product_id 1.5"),
+        (EXAMPLES, pl.lit(501).alias("query"), "row 1: query 501"),
+        (EXAMPLES, pl.lit(2.0).alias("esci_label"), "row 1: esci_label 2.0"),
+        (EXAMPLES, pl.lit(None).alias("esci_label"), "row 1: esci_label None"),
+    ],
+)
+def test_columns_of_another_type_are_refused(
+    tmp_path: Path, name: str, column: pl.Expr, said: str
+) -> None:
+    write(tmp_path)
+    pl.read_parquet(tmp_path / name).with_columns(column).write_parquet(tmp_path / name)
+    refuse(tmp_path, f"{name}, {said}")

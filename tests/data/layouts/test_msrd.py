@@ -20,6 +20,7 @@ MOVIE = {
     "popularity": 50.5, "poster": "/x.jpg",
 }  # fmt: skip
 BARE = {key: None for key in MOVIE} | {"id": 11, "title": "Star Wars", "tags": [], "genres": []}
+NAN = float("nan")
 GRADES = "query_id\tquery\tdoc_id\tgrade\n1\tblue pill\t603\t1\n1\tblue pill\t11\t0\n"
 
 
@@ -75,6 +76,17 @@ def test_grades_of_unknown_movies_are_left_out_with_a_warning(
     refuse(tmp_path, "movies-judgments.tsv.gz", "none of the 2 pairs", "same release")
 
 
+def test_nan_is_absent(tmp_path: Path) -> None:
+    """No caption and no board says "nan"."""
+    holes = dict.fromkeys(("overview", "genres", "director", "actors", "characters", "year",
+                           "votes", "rating", "popularity"), NAN)  # fmt: skip
+    write(tmp_path, [MOVIE | {"actors": [NAN, "Keanu Reeves"]}, BARE | holes | {"tags": [NAN]}])
+    matrix, bare = read_dataset(tmp_path).pins.to_dicts()
+    assert ". Keanu Reeves. " in matrix["caption"]
+    assert (bare["description"], bare["caption"], bare["board_titles"]) == ("", "", [])
+    assert bare["standing"] == [0.0, 0.0, 0.0]
+
+
 @pytest.mark.parametrize(
     ("grades", "parts"),
     [
@@ -98,6 +110,16 @@ def test_broken_grades_are_refused(tmp_path: Path, grades: str, parts: tuple[str
         ({"rating": -1.0}, ("row 2", "rating -1.0")),
         ({"id": None}, ("no pin_id", "rows 2")),
         ({"id": 603}, ("occur more than once", "'603'")),
+        ({"id": 11.0}, ("row 2 (line 2)", "id 11.0", "whole number")),
+        ({"id": NAN}, ("no pin_id", "rows 2, the first on line 2")),
+        ({"title": 1984}, ("row 2 (line 2)", "title 1984", "text is allowed")),
+        ({"overview": True}, ("row 2 (line 2)", "overview True")),
+        ({"director": {"name": "x"}}, ("row 2 (line 2)", "director {'name': 'x'}")),
+        ({"actors": ["Keanu Reeves", 3]}, ("row 2 (line 2)", "actors ['Keanu Reeves', 3]")),
+        ({"genres": "Action"}, ("row 2 (line 2)", "genres 'Action'", "list of texts")),
+        ({"year": 1999.5}, ("row 2 (line 2)", "year 1999.5")),
+        ({"votes": True}, ("row 2 (line 2)", "votes True")),
+        ({"rating": float("inf")}, ("row 2 (line 2)", "rating inf")),
     ],
 )
 def test_broken_movies_are_refused(

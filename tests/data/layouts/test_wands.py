@@ -111,3 +111,20 @@ def test_broken_queries_are_refused(tmp_path: Path) -> None:
     refuse(tmp_path, "query.csv", "lacks the column 'query'")
     write(tmp_path, queries=QUERIES + '10\t"cut')
     refuse(tmp_path, "query.csv", "line 5", "never ends")
+
+
+def test_a_field_of_any_length_is_read(tmp_path: Path) -> None:
+    long = "oak " * 50_000
+    write(tmp_path, products=PRODUCTS + f'8\tlamp\tLamps\t\t"{long}"\t\t\t\t\n')
+    assert read_dataset(tmp_path).pins["description"][2] == long
+
+
+def test_text_that_pandas_writes_for_nothing_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(tmp_path, products=PRODUCTS + "8\tlamp\tnan\t\t\t\t\t\t\n")
+    with caplog.at_level("WARNING"):
+        read_dataset(tmp_path)
+    assert "product.csv: product_class is nan, None, null or the like 1 times" in caplog.text
+    write(tmp_path, products=PRODUCTS + "8\tlamp\tLamps\t\t\t\tnan\t\t\n")
+    refuse(tmp_path, "product.csv, row 3 (line 5)", "rating_count 'nan'", "number from 0")
