@@ -44,6 +44,7 @@ _HEBREW = "\u05d0-\u05ea"
 _FLAG_LETTER = "\u2690"
 """Stands for the letters that a flag is made of, two each."""
 
+_ASCII_WORD = re.compile(f"[a-z0-9]+(?:[{_SIGNS}{_POINTS}][a-z0-9]+)*")
 _UNIT = re.compile(
     rf"(?P<run>[{UNSPACED}](?:[{UNSPACED}{MARKS}\u200b]*[{UNSPACED}{MARKS}])?)"
     rf"|(?P<picture>{_FLAG_LETTER}{{2}}|[{PICTOGRAPHS}])"
@@ -51,14 +52,15 @@ _UNIT = re.compile(
 )
 _CHARACTER = re.compile(CHARACTER)
 
+_POINT = re.compile(f"[{_POINTS}]")
 _JOINED = re.compile(f'[0-9"{_SIGNS}{_POINTS}]')
 _INITIALS = re.compile(rf"(?:[^0-9{_SIGNS}{_POINTS}]\.)+[^0-9{_SIGNS}{_POINTS}]")
 _BREAK = re.compile(f"(?<![0-9])[{_POINTS}]|[{_POINTS}](?![0-9])")
 _SIGN = re.compile(f"[{_SIGNS}]")
 _ATOM = re.compile(f"[0-9]+(?:[{_POINTS}][0-9]+)*|[^0-9]+")
-_UNCLEAR = re.compile(r"[./][0-9]*\|[0-9]|[0-9]\|[0-9]+[./]")
-"""Two numbers that meet, one of them not whole: "11/2" would be another number."""
 _MARKED_DIGIT = re.compile(f"[0-9][{MARKS}]")
+_UNCLEAR = re.compile(rf"[./][0-9]*\|[0-9]|[0-9]\|[0-9]+[./]|{_MARKED_DIGIT.pattern}")
+"""Two numbers that meet, one of them not whole: "11/2" would be another number."""
 _ONE_POINT = re.compile("([0-9]+)[.,]([0-9]+)")
 _FRACTION = re.compile("[0-9]+/[0-9]+")
 _THOUSANDS = re.compile(r"([1-9][0-9]{0,2}([.,])[0-9]{3}(?:\2[0-9]{3})*)(?:(?!\2)[.,]([0-9]+))?")
@@ -66,18 +68,19 @@ _THOUSANDS = re.compile(r"([1-9][0-9]{0,2}([.,])[0-9]{3}(?:\2[0-9]{3})*)(?:(?!\2
 
 def terms(text: str) -> list[str]:
     """Return a text's terms, in order. Any text is fine, one without a word has none."""
-    if text.isascii():
+    plain = text.isascii()
+    if plain:
         text = text.lower()
         if text.replace(" ", "").isalpha():
             return text.split()
     found: list[str] = []
     for piece in text.split():
-        if piece.isascii() and (piece.isalpha() or piece.isdigit()):
-            found.append(piece.lower())
+        if (piece.isalpha() or piece.isdigit()) and (plain or piece.isascii()):
+            found.append(piece if plain else piece.lower())
             continue
         bare = piece.strip(punctuation)
-        if bare.isascii() and bare.isalpha():
-            found.append(bare.lower())
+        if bare.isalpha() and (plain or bare.isascii()):
+            found.append(bare if plain else bare.lower())
         else:
             found += _known_terms(bare) if len(bare) <= _LONGEST_KEPT else _terms(bare)
     return found
@@ -85,9 +88,13 @@ def terms(text: str) -> list[str]:
 
 def _terms(text: str) -> tuple[str, ...]:
     """Return the terms of a text, the long way."""
-    text = fold(text)
-    seen = outline(text)
     found: list[str] = []
+    text = fold(text)
+    if text.isascii():
+        for word in _ASCII_WORD.findall(text):
+            found += _parts(word)
+        return tuple(found)
+    seen = outline(text)
     for unit in _UNIT.finditer(seen):
         begin, end = unit.span()
         if unit.lastgroup == "run":
@@ -114,6 +121,8 @@ def _neighbours(characters: Sequence[str]) -> list[str]:
 def _parts(word: str) -> list[str]:
     """Return the terms of letters and digits that signs join."""
     word = word.replace('"', "")
+    if not _POINT.search(word):
+        return _compound(word)
     if _INITIALS.fullmatch(word):
         return [word.replace(".", "")]
     return [part for compound in _BREAK.split(word) for part in _compound(compound)]
