@@ -293,6 +293,7 @@ def test_a_release_that_disagrees_with_its_contract_is_found(repository: Path) -
     def edit(value: Any) -> None:
         value["artifacts"]["scorer"] = "other"
         value["target"] = "gpu-fp16"
+        value["triton_release"] = "26.11"
         del value["models"]["scorer"]
         value["models"]["ranker"] = 1
 
@@ -300,6 +301,7 @@ def test_a_release_that_disagrees_with_its_contract_is_found(repository: Path) -
     findings = "\n".join(check(repository))
     assert "scorer has artifact id other" in findings
     assert "target gpu-fp16, contract.json says cpu-fp32" in findings
+    assert "Triton 26.11, contract.json says 24.10" in findings
     assert "model scorer has no version" in findings
     assert "model ranker is not one of this release" in findings
 

@@ -93,6 +93,11 @@ def _release_findings(release: Release, contract: Contract) -> Iterator[str]:
         yield f"release.json: model {name} is not one of this release; expected {sorted(expected)}"
     if release.target != contract.target.name:
         yield f"release.json: target {release.target}, contract.json says {contract.target.name}"
+    if release.triton_release != contract.target.triton.name:
+        yield (
+            f"release.json: Triton {release.triton_release}, contract.json says "
+            f"{contract.target.triton.name}"
+        )
     for name in SERVED_GRAPHS:
         found, wanted = release.artifacts.get(name), contract.graphs[name].artifact_id
         if found != wanted:

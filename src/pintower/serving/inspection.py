@@ -123,7 +123,9 @@ def _numpy(layout: Layout) -> Check:
         return Check("numpy", False, "not installed", f"Install numpy below 2. {REINSTALL}")
     ok = version.split(".")[0] == "1"
     remedy = (
-        "" if ok else "The server's python backend passes no tensors with numpy 2: use numpy 1.26.4."
+        ""
+        if ok
+        else "The server's python backend passes no tensors with numpy 2: use numpy 1.26.4."
     )
     return Check("numpy below 2", ok, version, remedy)
 
