@@ -275,7 +275,7 @@ def test_a_snapshot_of_another_space_is_found(repository: Path) -> None:
 
 def test_a_changed_text_package_is_found(repository: Path) -> None:
     path = repository / "pin_features" / "1" / "pintower" / "text" / "terms.py"
-    replace(path, "NFKC", "NFC")
+    replace(path, "def ", "def _")
     findings = check(repository)
     assert any(line.startswith("pin_features: its text package has") for line in findings)
     assert not any(line.startswith("tokenizer: its text package") for line in findings)
