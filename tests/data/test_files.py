@@ -94,6 +94,8 @@ def refuse(folder: Path, name: str, content: str | bytes, *parts: str) -> None:
         ("judgments.csv", JUDGED.replace("\t", "|"), ("line 1", "bars separate")),
         ("judgments.tsv", JUDGED.split("\n")[1], ("line 1", "must name the columns", "red sofa")),
         ("judgments.tsv", JUDGED.title(), ("'Query' must be spelled 'query'",)),
+        ("query_log.tsv", 'query\ntv\n\n""\nsofa\n', ("no query (rows 2, the first on line 4)",)),
+        ("judgments.tsv", "\n\nx\ta\t5\n", ("line 3", "must name the columns")),
         ("judgments.tsv", "query\tquery\tpin_id\tlevel\n", ("line 1", "named twice")),
         ("judgments.csv", '"query","query"\nx,y\n', ("line 1", "named twice")),
         ("query_log.csv", "query\nred, blue\n", ("line 2", "2 fields", "not in quotes")),
@@ -167,12 +169,12 @@ def test_marks_blank_lines_and_line_ends_change_nothing(tmp_path: Path, text: st
     (tmp_path / "pins.jsonl").write_text(text.format(PIN.strip(), PIN.strip().replace("a", "b")),
                                          newline="")  # fmt: skip
     lines = JUDGED.strip().split("\n")
-    if not text.startswith("\n"):
-        (tmp_path / "judgments.tsv").write_text(text.format(*lines), newline="")
+    (tmp_path / "judgments.tsv").write_text(text.format(*lines), newline="")
     (tmp_path / "query_log.csv").write_text(text.format("query", "tv"), newline="")
     data = read_dataset(tmp_path, judgments_required=False)
     assert data.pins["pin_id"].to_list() == ["a", "b"]
     assert data.query_log["query"].to_list() == ["tv"]
+    assert data.judgments["query"].to_list() == ["red sofa"]
 
 
 def test_blanks_in_a_header_and_an_index_column_are_left_out(tmp_path: Path) -> None:

@@ -291,3 +291,10 @@ def test_a_column_under_another_spelling_is_refused(tmp_path: Path, spelled: str
     both = row | {"title": "z", "board_titles": ["z"]}
     (tmp_path / "pins.parquet").unlink()
     assert dataset(tmp_path, both).pins["title"].to_list() == ["z"]
+
+
+def test_categories_are_text_and_may_write_levels(tmp_path: Path) -> None:
+    (tmp_path / "pins.jsonl").write_text(lines(PIN))
+    words = pl.DataFrame({"query": ["q", "r"], "pin_id": ["a", "a"], "level": ["3", "5"]})
+    words.with_columns(pl.all().cast(pl.Categorical)).write_parquet(tmp_path / "judgments.parquet")
+    assert read_dataset(tmp_path).judgments.select("query", "level").rows() == [("q", 3), ("r", 5)]

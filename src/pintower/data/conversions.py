@@ -1,7 +1,7 @@
 """Raw columns of one type as the types that tables have; null where a value is not allowed.
 
 None stands for a column of whose type no value is allowed. Every function takes a series [N] of any
-type, NaN already null, and gives one of N rows.
+type, NaN already null and categories already text, and gives one of N rows.
 """
 
 import json
@@ -38,9 +38,7 @@ _NUMERIC = r"^[+-]?[\d.]+$"
 
 def as_text(series: pl.Series) -> pl.Series | None:
     """Return text as it is."""
-    if series.dtype == pl.String or isinstance(series.dtype, (pl.Categorical, pl.Enum)):
-        return series.cast(pl.String)
-    return None
+    return series if series.dtype == pl.String else None
 
 
 def as_identifier(series: pl.Series) -> pl.Series | None:

@@ -79,6 +79,8 @@ def _convert(series: pl.Series, kind: Kind) -> tuple[pl.Series, pl.Series]:
     """Return a typed column and where it holds null for a value that was given."""
     if series.dtype.is_float():
         series = series.fill_nan(None)
+    elif isinstance(series.dtype, (pl.Categorical, pl.Enum)):
+        series = series.cast(pl.String)
     typed = kind.convert(series)
     if typed is None:
         typed = pl.Series([None] * len(series), dtype=kind.dtype)
