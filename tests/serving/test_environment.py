@@ -104,7 +104,7 @@ def test_an_interrupted_installation_does_not_count(fake: Path) -> None:
 def test_a_failed_installation_stays_incomplete_and_says_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken_venv(folder: Path) -> None:
+    def broken_venv(folder: Path, cache: Path) -> None:
         python = folder / "bin" / "python"
         python.parent.mkdir()
         python.write_text("#!/bin/sh\necho ERROR: no index reachable\nexit 1\n")
@@ -112,7 +112,7 @@ def test_a_failed_installation_stays_incomplete_and_says_why(
 
     monkeypatch.setattr(installation, "_make_venv", broken_venv)
     with pytest.raises(SetupError, match="no index reachable"):
-        installation.install(tmp_path / "env", "1.19.2")
+        installation.install(tmp_path / "env", "1.19.2", tmp_path)
     assert installation.is_incomplete(tmp_path / "env")
 
 

@@ -163,7 +163,7 @@ def ensure_environment(
             f"{ENVIRONMENT_VARIABLE} names {folder}, which is no server environment. Correct or "
             "unset it, or install one there with `pintower doctor --install`."
         )
-    install(folder, release.onnxruntime)
+    install(folder, release.onnxruntime, _cache())
     found = find_environment(release)
     if found is None:
         raise SetupError(f"The Triton server environment {folder} vanished while it was installed.")
@@ -193,7 +193,7 @@ def inspect_environment(
     if is_incomplete(folder):
         remedy = "pintower installs it when a server is first started (about 350 MB)."
         missing = Check("server environment", False, f"{folder} is not installed", remedy)
-        python = inspect_interpreter(find_interpreter(folder.parent))
+        python = inspect_interpreter(find_interpreter(_cache()))
         return [missing, python, *inspect_machine(ports)]
     present = Check("server environment", True, str(folder))
     return [present, *inspect_layout(read_layout(folder), release), *inspect_machine(ports)]

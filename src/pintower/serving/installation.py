@@ -39,12 +39,13 @@ def is_incomplete(folder: Path) -> bool:
     return (folder / INCOMPLETE).exists() or not folder.is_dir() or not any(folder.iterdir())
 
 
-def install(folder: Path, onnxruntime: str) -> None:
+def install(folder: Path, onnxruntime: str, cache: Path) -> None:
     """Install the environment into ``folder`` unless another process just did.
 
     Args:
         folder: where to install it.
         onnxruntime: version of the ONNX Runtime in it.
+        cache: pintower's own folder, where a Python that has to be downloaded is kept.
 
     Raises:
         SetupError: if there is no Python for it, the venv cannot be made or pip fails; pip's last
@@ -64,7 +65,7 @@ def install(folder: Path, onnxruntime: str) -> None:
         )  # fmt: skip
         folder.mkdir()
         (folder / INCOMPLETE).touch()
-        _make_venv(folder)
+        _make_venv(folder, cache)
         _pip(folder, "-r", str(asset("triton_models", "requirements-local.txt")))
         alone = str(asset("triton_models", REQUIREMENTS[-1]))
         _pip(folder, "--no-deps", "-r", alone, f"onnxruntime=={onnxruntime}")
@@ -85,8 +86,8 @@ def _lock(path: Path) -> Iterator[None]:
         yield
 
 
-def _make_venv(folder: Path) -> None:
-    python = require_interpreter(folder.parent)
+def _make_venv(folder: Path, cache: Path) -> None:
+    python = require_interpreter(cache)
     done = subprocess.run(
         [str(python), "-I", "-m", "venv", "--symlinks", str(folder)],
         capture_output=True,

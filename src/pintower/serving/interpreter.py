@@ -90,7 +90,8 @@ def _is_usable(path: Path, version: str) -> bool:
 
 def _download(version: str, cache: Path) -> None:
     """Have uv put a Python below the cache."""
-    uv = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    uv = shutil.which("uv", path=path)
     if uv is None:
         raise SetupError(_missing("there is no uv to download one"))
     logger.info("Downloading Python %s for the server environment with uv.", version)
