@@ -43,7 +43,7 @@ format: $(STAMP)
 install: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt
-	@test -n "$(PYTHON)" || { echo "error: pintower needs Python 3.11, 3.12 or 3.13, and there is none; python3 here is $$(python3 -V 2>&1 || true). Install Python 3.12 (apt install python3.12 python3.12-venv, or uv python install 3.12) or name one: make PYTHON=/path/to/python3.12"; exit 2; }
+	@test -n "$(PYTHON)" || { echo "error: pintower needs Python 3.11, 3.12 or 3.13, and there is none; python3 here is $$(python3 -V 2>&1 || true) (3.14 and later are not tested, and the python backend of Triton has no stub for them). Install Python 3.12 (apt install python3.12 python3.12-venv, or uv python install 3.12) or name one: make PYTHON=/path/to/python3.12"; exit 2; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) -c constraints.txt torch
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) -c constraints.txt -e '.[bench,cluster,cpu,demo,dev,openvino,tune]'

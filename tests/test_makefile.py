@@ -47,7 +47,7 @@ def test_a_python_that_does_not_fit_is_told_with_the_one_to_install(
     done = make(tmp_path, "install")
     assert done.returncode == 2
     assert "pintower needs Python 3.11, 3.12 or 3.13, and there is none" in done.stdout
-    assert f"python3 here is Python {version}." in done.stdout
+    assert f"python3 here is Python {version} (3.14 and later are not tested" in done.stdout
     assert "apt install python3.12 python3.12-venv" in done.stdout
 
 

@@ -99,7 +99,7 @@ def _mark(ok: bool) -> Text:
 def _python() -> Check:
     version = sys.version_info
     ok = (3, 11) <= version[:2] <= (3, 13)
-    remedy = "Use Python 3.11, 3.12 or 3.13."
+    remedy = "Use Python 3.11, 3.12 or 3.13; docs/triton.md says what stops 3.14."
     return Check("python", ok, f"{version.major}.{version.minor}", remedy)
 
 
