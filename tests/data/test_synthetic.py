@@ -1,5 +1,6 @@
 """The synthetic catalogue is a proper dataset folder, believable, seeded, and free of leaks."""
 
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +74,22 @@ def test_pins_have_holes_and_are_mostly_distinct(data: Dataset) -> None:
     assert 0 < pins["graph_vector"].is_null().mean() < 0.15
     assert pins.select("title", "description", "caption").n_unique() > 0.95 * len(pins)
     assert set(pins["language"]) == set(LANGUAGES)
+
+
+@pytest.mark.parametrize(("language", "script"), [("ja", "ぁ-ヿ一-鿿"), ("hi", "ऀ-ॿ")])
+def test_other_scripts_are_written_as_people_write_them(
+    data: Dataset, language: str, script: str
+) -> None:
+    pins = data.pins.filter(language=language)
+    assert 0.01 < len(pins) / len(data.pins) < 0.06
+    written = pins.filter(pl.col("title").str.contains(f"[{script}]"))
+    assert len(written) > 0.7 * len(pins)
+    spaced = written["title"].str.contains(f"[{script}] [{script}]").mean()
+    assert spaced > 0.6 if language == "hi" else spaced < 0.1
+    assert data.query_log["query"].str.contains(f"[{script}]").any()
+    tags = " ".join(pins["description"]).split("#")[1:]
+    marked = [tag for tag in tags if any(unicodedata.category(char)[0] == "M" for char in tag)]
+    assert bool(marked) == (language == "hi")
 
 
 def test_the_log_repeats_queries_and_has_a_tail_of_singles(data: Dataset) -> None:

@@ -1,8 +1,9 @@
 """The built-in catalogue: a seeded generator that writes a dataset folder as a user would.
 
-Home decor, recipes, fashion, travel and crafts in five languages. Pins and queries come from latent
-attributes, so the true level of every pair is known (see ``relevance``); texts, boards, clicks and
-judgments follow from them with the holes and the noise that real ones have.
+Home decor, recipes, fashion, travel and crafts in seven languages, Japanese and Hindi among them.
+Pins and queries come from latent attributes, so the true level of every pair is known (see
+``relevance``); texts, boards, clicks and judgments follow from them with the holes and the noise
+that real ones have.
 """
 
 import random

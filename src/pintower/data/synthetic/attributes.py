@@ -15,8 +15,10 @@ COUNTRIES = {
     "de": ("DE", "DE", "AT", "CH"),
     "fr": ("FR", "FR", "CA", "BE"),
     "pt": ("BR", "BR", "PT"),
+    "ja": ("JP",),
+    "hi": ("IN",),
 }
-_LANGUAGE_SHARES = (0.64, 0.11, 0.09, 0.08, 0.08)
+_LANGUAGE_SHARES = (0.62, 0.10, 0.08, 0.07, 0.07, 0.03, 0.03)
 _THEME_SHARES = (0.25, 0.22, 0.22, 0.14, 0.17)
 _UNSAID = 0.2
 """Share of the facets (the head apart) in which a pin has no value."""

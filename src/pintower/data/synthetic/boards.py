@@ -31,6 +31,8 @@ _TITLES = {
     "de": ("{p}", "Ideen: {p}", "{p} ♡", "Inspiration {p}"),
     "fr": ("{p}", "Idées {p}", "{p} ♡", "Inspiration {p}"),
     "pt": ("{p}", "Ideias {p}", "{p} ♡", "Inspiração {p}"),
+    "ja": ("{p}", "{p}まとめ", "{p} ♡", "お気に入りの{p}"),
+    "hi": ("{p}", "{p} आइडिया", "{p} ♡", "मेरी पसंद: {p}"),
 }
 _VAGUE = ("Things I like", "Dream board", "Misc", "my future", "♡♡♡", "2026 mood", "saved")
 

@@ -17,7 +17,13 @@ _ENGLISH_ORDER = {
 """English puts modifiers before the head: "boho navy velvet sofa"."""
 
 _OTHER_ORDER = {"travel": (4, 2, 0, 1, 3)}
-"""The other languages put the head first ("sofá de terciopelo"), a trip's topic apart."""
+"""Spanish, German, French and Portuguese put the head first ("sofá de terciopelo"), a trip's topic
+apart."""
+
+_HEAD_LAST = ("en", "ja", "hi")
+
+_PARTICLE = {"ja": "の"}
+"""What stands between two attributes where no blank does: "ベルベットのソファ"."""
 
 _FOR = {"home": 4, "recipes": 4, "fashion": 4, "diy": 4}
 """The facet that English may say last: "for the living room", "for christmas"."""
@@ -44,8 +50,11 @@ def say(
     draw: random.Random,
     *,
     last: float = 0.5,
+    keywords: bool = False,
 ) -> str:
     """Say some facets as one phrase in lower case (German nouns and names apart).
+
+    Japanese is written without blanks.
 
     Args:
         theme: the theme.
@@ -54,16 +63,18 @@ def say(
         language: index of the language.
         draw: the source of chance.
         last: how often English says room or occasion last, after "for".
+        keywords: set Japanese words apart by blanks, as searchers do.
     """
-    english = LANGUAGES[language] == "en"
+    name = LANGUAGES[language]
     order: Sequence[int]
-    if english:
+    if name in _HEAD_LAST:
         order = _ENGLISH_ORDER[theme.name]
     else:
         order = _OTHER_ORDER.get(theme.name, range(len(values)))
     words = {facet: word_of(theme, facet, values[facet], language, draw) for facet in facets}
     late = _FOR.get(theme.name)
-    if english and late in words and len(words) > 1 and draw.random() < last:
+    if name == "en" and late in words and len(words) > 1 and draw.random() < last:
         said = [words[facet] for facet in order if facet in words and facet != late]
         return f"{' '.join(said)} for {words[late]}"
-    return " ".join(words[facet] for facet in order if facet in words)
+    between = " " if keywords else _PARTICLE.get(name, " ")
+    return between.join(words[facet] for facet in order if facet in words)

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from unicodedata import category
 
 from pintower.data.synthetic.phrases import pick, say, word_of
 from pintower.data.synthetic.vocabulary import LANGUAGES, Theme
@@ -17,6 +18,8 @@ _TITLES = {
     "de": ("{p}", "{p}", "{p}: schöne Ideen", "10 Ideen: {p}", "{p} | {tag}"),
     "fr": ("{p}", "{p}", "Idées : {p}", "10 idées à copier : {p}", "{p} | {tag}"),
     "pt": ("{p}", "{p}", "Ideias: {p}", "10 ideias de {p}", "{p} | {tag}"),
+    "ja": ("{p}", "{p}", "{p}のアイデア", "真似したい{p}10選", "{p} | {tag}"),
+    "hi": ("{p}", "{p}", "{p} के आइडिया", "10 शानदार आइडिया: {p}", "{p} | {tag}"),
 }  # fmt: skip
 _CLICKBAIT = {
     "en": ("You Won't Believe This!", "I'm obsessed with this", "Save this for later!!", "WOW"),
@@ -24,6 +27,8 @@ _CLICKBAIT = {
     "de": ("Das musst du sehen!", "Unbedingt merken", "Einfach genial"),
     "fr": ("Vous n'allez pas y croire !", "À garder pour plus tard", "Coup de cœur"),
     "pt": ("Você não vai acreditar!", "Salve para depois", "Apaixonada por isso"),
+    "ja": ("信じられない！", "後で見る用に保存", "最高です"),
+    "hi": ("यक़ीन नहीं होगा!", "बाद के लिए सहेजें", "बहुत पसंद आया"),
 }
 _DESCRIPTIONS = {
     "en": (
@@ -53,6 +58,16 @@ _DESCRIPTIONS = {
         "{p}: tudo o que você precisa saber. Mais ideias no blog.",
         "Amamos: {h}. Descubra {p} e muito mais.",
     ),
+    "ja": (
+        "{p}をお探しですか？作り方を一つずつ紹介します。",
+        "{p}について知っておきたいこと。続きはブログで。",
+        "お気に入りの{h}。{p}のアイデアをもっと見る。",
+    ),
+    "hi": (
+        "{p} खोज रहे हैं? यहाँ पूरा तरीक़ा क़दम दर क़दम देखें।",
+        "{p}: शुरू करने से पहले सब कुछ जानें। और आइडिया ब्लॉग पर।",
+        "हमें पसंद है: {h}। {p} और बहुत कुछ देखें।",
+    ),
 }
 _TAGS = {
     "home": ("homedecor", "interiordesign", "homeinspo", "decor", "apartmenttherapy"),
@@ -79,6 +94,9 @@ _SETTINGS = {
     "travel": (2, " with {}"), "diy": (4, " for {}"),
 }  # fmt: skip
 """Facets that the image may show around it."""
+
+_IN_A_TAG = "LMN"
+"""Letters, marks and numbers."""
 
 _MISREAD = 0.06
 """How often the vision model takes a visible value for another of its facet."""
@@ -115,7 +133,7 @@ def description_of(theme: Theme, values: Sequence[int], language: int, draw: ran
     facets = pick(values, 3, draw)
     if chance < 0.5:
         words = [word_of(theme, facet, values[facet], language, draw) for facet in facets]
-        tags = ["".join(char for char in word.lower() if char.isalnum()) for word in words]
+        tags = [_tag(word) for word in words]
         general = draw.sample(_TAGS[theme.name], 3)
         return " ".join(f"#{tag}" for tag in (*tags, *general))
     head = word_of(theme, 0, values[0], language, draw)
@@ -140,6 +158,10 @@ def caption_of(theme: Theme, values: Sequence[int], draw: random.Random) -> str:
     if words[facet] and draw.random() < 0.6:
         text += setting.format(words[facet])
     return _with_articles(text)
+
+
+def _tag(words: str) -> str:
+    return "".join(char for char in words.lower() if category(char)[0] in _IN_A_TAG)
 
 
 def _seen(theme: Theme, facet: int, value: int, draw: random.Random) -> str:

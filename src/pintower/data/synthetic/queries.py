@@ -22,6 +22,10 @@ _GENERAL = {"home": "decor", "recipes": "recipes", "fashion": "outfit", "travel"
             "diy": "crafts"}  # fmt: skip
 _SUFFIXES = ("ideas", "inspo", "aesthetic", "diy", "2026")
 _PLAIN = str.maketrans("áéíóúñüöäçãõâêôàè", "aeiounuoacaoaeoae")
+_KEYWORDS = 0.7
+"""How often Japanese words are typed with blanks between them, rather than as a phrase."""
+
+_WITH_FUNCTION_WORDS = ("es", "de", "fr", "pt")
 _FUNCTION_WORDS = frozenset(
     "de en para el la los las con aus im in für fürs zum zur den die mit le la les pour en du au "
     "aux à com o a no na em do da".split()
@@ -94,11 +98,13 @@ def _ask(
     theme: Theme, values: list[int], facets: list[int], language: int, draw: random.Random
 ) -> str:
     """Say the facets as a searcher types them: few function words, a general noun for no head."""
-    text = say(theme, values, facets, language, draw, last=0.25)
+    name = LANGUAGES[language]
+    keywords = name == "ja" and draw.random() < _KEYWORDS
+    text = say(theme, values, facets, language, draw, last=0.25, keywords=keywords)
     words = text.split()
-    if LANGUAGES[language] != "en" and len(words) > 2 and draw.random() < 0.6:
+    if name in _WITH_FUNCTION_WORDS and len(words) > 2 and draw.random() < 0.6:
         words = [word for word in words if word.lower() not in _FUNCTION_WORDS]
-    if 0 not in facets and LANGUAGES[language] == "en" and theme.name != "travel":
+    if 0 not in facets and name == "en" and theme.name != "travel":
         words.append(_GENERAL[theme.name])
     return " ".join(words)
 
@@ -115,7 +121,7 @@ def _respell(text: str, language: int, draw: random.Random) -> str:
         variants.append(f"{text} {draw.choice(more)}")
     if english and words[-1][-1] not in "sfyxhn":
         variants.append(text + "s")
-    if not text.isascii():
+    if text != text.translate(_PLAIN):
         variants.append(text.translate(_PLAIN))
     return draw.choice(variants)
 

@@ -1,9 +1,9 @@
-"""The hand-written word lists: themes, their facets, and each value's words in five languages.
+"""The hand-written word lists: themes, their facets, and each value's words in seven languages.
 
 ``vocabulary/<theme>.txt`` has a value a line: facet, group of related values, then the words in
-English (synonyms separated by a slash), Spanish, German, French and Portuguese. The first facet is
-the theme's head: what a pin is of. ``vocabulary/incompatible.txt`` names pairs (a group or an
-English word each) that no pin has together.
+English (synonyms separated by a slash), Spanish, German, French, Portuguese, Japanese and Hindi.
+The first facet is the theme's head: what a pin is of. ``vocabulary/incompatible.txt`` names pairs
+(a group or an English word each) that no pin has together.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from importlib.resources import files
 __all__ = ["FACETS", "LANGUAGES", "THEMES", "Theme", "Value", "load_themes"]
 
 THEMES = ("home", "recipes", "fashion", "travel", "diy")
-LANGUAGES = ("en", "es", "de", "fr", "pt")
+LANGUAGES = ("en", "es", "de", "fr", "pt", "ja", "hi")
 FACETS = 5
 """Every theme has five facets, the head first."""
 
