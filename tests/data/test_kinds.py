@@ -11,6 +11,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+from pintower.data import jsonl
 from pintower.data.catalogue import open_catalogue
 from pintower.data.reader import Dataset, read_dataset
 from pintower.errors import DatasetError
@@ -298,3 +299,31 @@ def test_categories_are_text_and_may_write_levels(tmp_path: Path) -> None:
     words = pl.DataFrame({"query": ["q", "r"], "pin_id": ["a", "a"], "level": ["3", "5"]})
     words.with_columns(pl.all().cast(pl.Categorical)).write_parquet(tmp_path / "judgments.parquet")
     assert read_dataset(tmp_path).judgments.select("query", "level").rows() == [("q", 3), ("r", 5)]
+
+
+@pytest.mark.parametrize(
+    ("table", "row", "more"),
+    [("judgments", {"query": "q", "pin_id": "a"}, {"level": 3}),
+     ("query_log", {"query": "q"}, {"count": 3})],
+)  # fmt: skip
+def test_a_value_that_many_lines_lack_is_missed_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: str, row: dict[str, Any],
+    more: dict[str, Any],
+) -> None:  # fmt: skip
+    """Lines are read in chunks, and one of them may lack a column as a whole."""
+    monkeypatch.setattr(jsonl, "_CHUNK", 2)
+    text = lines(row | more, row | more, row, row)
+    with pytest.raises(DatasetError, match=rf"row 3 \(line 3\): {next(iter(more))} None"):
+        dataset(tmp_path, PIN, **{f"{table}__jsonl": text})
+
+
+def test_a_column_may_change_its_type_between_chunks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(jsonl, "_CHUNK", 1)
+    rows = [PIN | {"v": [0.5]}, {"pin_id": 7, "title": "x", "v": "none"}]
+    with caplog.at_level(logging.WARNING):
+        pins = dataset(tmp_path, *rows, {"pin_id": "c", "description": "y"}).pins
+    assert pins["pin_id"].to_list() == ["a", "7", "c"]
+    assert "v" not in pins.columns
+    assert "row 2 (line 2): v 'none'" in caplog.text

@@ -39,6 +39,8 @@ __all__ = [
     "written_vectors",
 ]
 
+_log = logging.getLogger(__name__)
+
 TEXT = Kind("text is allowed, or null", pl.String(), as_text)
 IDENTIFIER = Kind("text or a whole number is allowed", pl.String(), as_identifier)
 TEXTS = Kind(
@@ -80,8 +82,6 @@ def one_of(words: Collection[str], advice: str) -> Kind:
 
     return Kind(f"allowed are {', '.join(words)}. {advice}", pl.String(), convert, required=True)
 
-
-_log = logging.getLogger(__name__)
 
 _PAIR = {"query": TEXT, "pin_id": IDENTIFIER}
 _PLACE = {"language": TEXT, "country": TEXT}

@@ -121,9 +121,10 @@ def as_texts(series: pl.Series) -> pl.Series | None:
         return None
     inner: Any = series.dtype.inner
     item, texts = pl.element(), pl.List(pl.String())
-    lists = series.cast(pl.List(inner))
     if inner == pl.String or isinstance(inner, (pl.Categorical, pl.Enum)):
-        return lists.cast(texts).list.eval(item.filter(item.str.strip_chars() != ""))
+        blank = item.str.strip_chars() == ""
+        return series.cast(texts).list.eval(item.filter(~blank))
+    lists = series.cast(pl.List(inner))
     given = item.is_not_nan() if inner.is_float() else item.is_not_null()
     empty = ~lists.list.eval(given.fill_null(False)).list.any()
     return pl.DataFrame([empty.alias("empty")]).select(

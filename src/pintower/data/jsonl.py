@@ -14,7 +14,7 @@ import polars as pl
 
 from pintower.data.columns import refuse_other_spellings, warn_of_no_vector
 from pintower.data.json_values import number_lists
-from pintower.data.kinds import Kind, typed_values
+from pintower.data.kinds import Kind, typed_series, typed_values
 from pintower.data.origin import Origin, Rows
 from pintower.data.placeholders import told
 from pintower.data.signature import HEAD, named_by_content
@@ -43,11 +43,11 @@ def read_jsonl(path: Path, kinds: Mapping[str, Kind], *, others: bool = True) ->
             object or names a key twice, a value that is not of its column's kind.
     """
     odd: dict[str, tuple[object, str]] = {}
+    parts: list[Rows] = []
     with _open(path) as file:
-        parts = [
-            _rows(chunk, Origin(path), kinds, odd if others else None)
-            for chunk in _chunks(file, path, _CHUNK)
-        ]
+        for number, chunk in enumerate(_chunks(file, path, _CHUNK)):
+            start = Origin(path, first=number * _CHUNK)
+            parts.append(_rows(chunk, start, kinds, odd if others else None))
     frames = [part.frame for part in parts]
     for name, (value, place) in odd.items():
         if any(_is_vector(frame, name) for frame in frames):
@@ -58,6 +58,9 @@ def read_jsonl(path: Path, kinds: Mapping[str, Kind], *, others: bool = True) ->
     frame = pl.concat(frames, how="diagonal_relaxed") if frames else pl.DataFrame()
     origin = Origin(path, np.concatenate(lines) if lines else None)
     refuse_other_spellings(frame.columns, kinds, origin)
+    for name, kind in kinds.items():  # a whole chunk may lack a column that others have
+        if kind.required and name in frame.columns:
+            typed_series(frame[name], kind, origin)
     return told(Rows(frame, origin), kinds)
 
 
