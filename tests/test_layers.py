@@ -8,8 +8,8 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "src" / "pintower"
 
 FOUNDATION = {
-    "__init__", "accelerators", "artifacts", "assets", "config", "contracts", "errors", "gates",
-    "progress", "recipes", "targets", "triton_releases", "whole_numbers",
+    "__init__", "accelerators", "artifacts", "assets", "config", "contracts", "disk", "errors",
+    "gates", "progress", "recipes", "targets", "triton_releases", "whole_numbers",
 }  # fmt: skip
 DOMAIN = {"client", "data", "figures", "metrics", "models", "serving", "snapshot", "text"}
 STAGES = {

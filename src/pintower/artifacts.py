@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pintower.disk import disk_full
 from pintower.errors import InputError, SetupError
 
 __all__ = [
@@ -100,8 +101,13 @@ def read_json(path: Path) -> Any:
 def write_json(path: Path, value: Any) -> None:
     """Write a JSON file by way of a temporary one beside it, so that it is whole or absent."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def read_manifest(folder: Path) -> Manifest | None:
@@ -194,19 +200,22 @@ def write_folder(
     folder = partial_folder(target, key, resume=resume)
     try:
         yield folder
-    except BaseException:
+        manifest = Manifest(
+            stage=stage,
+            key=key if parts is None else hash_json(parts),
+            content=hash_json(hash_files(folder)),
+            created=time.time(),
+            seconds=round(time.time() - started, 3),
+            info=dict(info),
+            parts=dict(parts or {}),
+            drawn=drawn,
+        )
+        write_json(folder / MANIFEST, vars(manifest))
+    except BaseException as error:
+        full = disk_full(error, folder, f"the {stage} stage")
         if not resume:
             shutil.rmtree(folder)
+        if full is not None:
+            raise full from error
         raise
-    manifest = Manifest(
-        stage=stage,
-        key=key if parts is None else hash_json(parts),
-        content=hash_json(hash_files(folder)),
-        created=time.time(),
-        seconds=round(time.time() - started, 3),
-        info=dict(info),
-        parts=dict(parts or {}),
-        drawn=drawn,
-    )
-    write_json(folder / MANIFEST, vars(manifest))
     publish_folder(folder, target)

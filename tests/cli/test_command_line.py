@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.limits import file_limit
+
 
 def pintower(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", "from pintower.cli import main; main()", *arguments]
@@ -52,6 +54,19 @@ def test_a_failed_run_leaves_no_folder_that_looks_complete(tmp_path: Path) -> No
     pintower("run", "smoke", "--set", "teacher.encoder=no/where", cwd=tmp_path)
     done = sorted(path.parent.name for path in (tmp_path / "artifacts").rglob("manifest.json"))
     assert done == ["data"]
+
+
+def test_a_full_disk_is_told_in_one_message_and_the_rerun_is_right(tmp_path: Path) -> None:
+    ask = ("run", "smoke", "--until", "data")
+    with file_limit(4_000):
+        done = pintower(*ask, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert "The disk is full at " in done.stderr
+    assert "the data stage needs more than" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list((tmp_path / "artifacts").rglob("*.parquet"))
+    assert pintower(*ask, cwd=tmp_path).returncode == 0
+    assert (tmp_path / "artifacts" / "smoke" / "data" / "manifest.json").is_file()
 
 
 def test_an_interrupt_says_that_the_same_command_goes_on(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from pintower.cli import app
 from pintower.config import ExportConfig
+from pintower.disk import DiskFullError, disk_full
 from pintower.errors import (
     DatasetError,
     GateFailed,
@@ -24,6 +25,7 @@ from pintower.export import run as export
 from pintower.pins import similar
 from pintower.snapshot import Snapshot, shard_of
 from tests.bf16 import declare_bf16, needs_bf16
+from tests.limits import file_limit
 
 
 @pytest.fixture(scope="session")
@@ -335,6 +337,28 @@ def test_what_cannot_be_written_is_told(workdir: Path) -> None:
     with pytest.raises(InputError, match=r"Call it .*pins\.parquet"):
         pintower("pins", "export", workdir / "pins.csv", "--workdir", workdir)
     assert not (workdir / "pins.csv").exists()
+
+
+@pytest.mark.parametrize("kind", ["parquet", "numpy"])
+def test_an_export_that_the_disk_has_no_room_for_leaves_nothing(workdir: Path, kind: str) -> None:
+    embed(workdir)
+    ask = ("pins", "export", workdir / "out", "--workdir", workdir, "--format", kind)
+    with pytest.raises(DiskFullError, match="the export of 40 pins"), file_limit(1024):
+        pintower(*ask)
+    assert not [path for path in workdir.iterdir() if "out" in path.name]
+    pintower(*ask)
+    assert (workdir / "out").exists()
+
+
+def test_an_update_that_the_disk_has_no_room_for_is_taken_up_again(workdir: Path) -> None:
+    one_by_one = ("--set", "pins.chunk=10")
+    with pytest.raises(Exception) as caught, file_limit(2_000):  # noqa: PT011 - of Lance
+        embed(workdir, *one_by_one)
+    assert disk_full(caught.value, None, "it") is not None
+    embed(workdir, *one_by_one)
+    assert embed(workdir)["embedded"] == 0
+    pintower("pins", "export", workdir / "out", "--workdir", workdir, "--format", "numpy")
+    assert np.load(workdir / "out" / "embeddings.npy").shape == (40, 16)
 
 
 def test_a_precision_that_moves_scores_too_far_gives_way_or_stops(workdir: Path) -> None:

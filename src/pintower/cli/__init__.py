@@ -26,6 +26,7 @@ from pintower.cli.run import run
 from pintower.cli.serve import bench, container, query, serve
 from pintower.cli.student import student
 from pintower.cli.tune import tune
+from pintower.disk import disk_full
 from pintower.errors import PintowerError
 from pintower.progress import listening
 
@@ -80,9 +81,12 @@ def main() -> NoReturn:
     try:
         with listening(listener):
             get_command(app)(prog_name="pintower")
-    except PintowerError as error:
-        fail(str(error))
-        sys.exit(error.exit_code)
+    except Exception as error:
+        told = disk_full(error, None, f"`pintower {' '.join(sys.argv[1:2])}`") or error
+        if not isinstance(told, PintowerError):
+            raise
+        fail(str(told))
+        sys.exit(told.exit_code)
     except (KeyboardInterrupt, SystemExit) as error:
         # Typer makes one of the other.
         if isinstance(error, SystemExit) and error.code != _INTERRUPTED:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pintower.artifacts import write_json
+from pintower.disk import disk_full, require_room
 from pintower.errors import InputError
 from pintower.pins.store import PinStore
 from pintower.progress import track
@@ -19,6 +20,7 @@ __all__ = ["Format", "export_store"]
 Format = Literal["parquet", "numpy"]
 
 _COLUMNS = ("pin_id", "title", "embedding")
+_FP32 = 4
 _NOT_WRITTEN = (".csv", ".json", ".jsonl", ".lance", ".npy", ".npz", ".tsv")
 
 
@@ -35,6 +37,7 @@ def export_store(store: PinStore, out: Path, kind: Format) -> int:
     Raises:
         InputError: if there is something at ``out``, its folder cannot be made, or its name
             promises another format.
+        DiskFullError: if the disk has no room for it; nothing is left at ``out`` then.
     """
     if out.suffix in _NOT_WRITTEN:
         wanted = out.with_suffix(".parquet" if kind == "parquet" else "")
@@ -51,13 +54,21 @@ def export_store(store: PinStore, out: Path, kind: Format) -> int:
     partial = out.with_name(f".{out.name}.partial")
     _remove(partial)
     held = store.count(tombstones=False)
+    require_room(out, held * store.origin.width * _FP32, f"an export of {held:,} pins")
     batches = store.batches(_COLUMNS, filter="NOT deleted")
     tracked = track(batches, "exporting pins", total=held, unit="pins", weights=len)
-    if kind == "parquet":
-        _write_parquet(tracked, partial, store)
-    else:
-        partial.mkdir()
-        _write_numpy(tracked, partial, held, store)
+    try:
+        if kind == "parquet":
+            _write_parquet(tracked, partial, store)
+        else:
+            partial.mkdir()
+            _write_numpy(tracked, partial, held, store)
+    except BaseException as error:
+        full = disk_full(error, partial, f"the export of {held:,} pins")
+        _remove(partial)
+        if full is not None:
+            raise full from error
+        raise
     partial.rename(out)
     return held
 

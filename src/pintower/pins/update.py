@@ -9,11 +9,13 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
 
 from pintower.data.catalogue import Catalogue
+from pintower.disk import require_room
 from pintower.errors import DatasetError
 from pintower.pins.difference import Difference, find_difference
 from pintower.pins.embedder import PinEmbedder
@@ -23,6 +25,8 @@ from pintower.progress import track
 __all__ = ["Update", "refusal", "update_store"]
 
 logger = logging.getLogger(__name__)
+
+_FP32 = 4
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,7 @@ def update_store(
     Raises:
         DatasetError: if the catalogue holds no pin or one twice, cannot be read, or lacks too many
             of the store's pins; nothing was written then.
+        DiskFullError: if the disk has no room for the embeddings; nothing was written then.
     """
     started = time.monotonic()
     found = find_difference(catalogue, store, embedder.keys, processes=processes)
@@ -84,6 +89,9 @@ def update_store(
     if (refused := refusal(catalogue, found, max_deleted)) is not None:
         raise DatasetError(refused)
     wanted = found.embedded
+    if "://" not in store.place:
+        needed = len(wanted) * store.origin.width * _FP32
+        require_room(Path(store.place), needed, f"the pin store of {len(wanted):,} embeddings")
     chunks = _chunks(catalogue.rows(wanted), chunk)
     made = map(embedder.rows, chunks) if embed is None else embed(chunks)
     for rows in track(made, "embedding pins", total=len(wanted), unit="pins", weights=len):
