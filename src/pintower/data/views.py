@@ -87,8 +87,9 @@ class View:
 
 
 def _parquet(table: pl.DataFrame) -> bytes:
+    """Return a table's file; its bytes follow from its rows, however many threads made them."""
     file = BytesIO()
-    table.write_parquet(file)
+    table.rechunk().write_parquet(file)
     return file.getvalue()
 
 

@@ -123,10 +123,12 @@ class Reference:
     def vectors(self) -> QueryVectors | None:
         """Feature vectors of queries, where the query encoder takes them."""
         known = self.student.query_vectors(self.data)
+        if known is None:
+            return None
         compared = self.frozen.compared_queries
-        if known is None or compared.features is None:
-            return known
-        return known.beside(compared.texts, compared.features)
+        return (
+            known if compared.features is None else known.beside(compared.texts, compared.features)
+        )
 
     @cached_property
     def pins(self) -> pl.DataFrame:
