@@ -251,4 +251,4 @@ def test_a_server_of_another_catalogue_is_not_mistaken_for_ones_own(place: Path)
         arguments = ["--workdir", "another", "--url", addresses.grpc_url]
         done = pintower("query", "red shoes", *arguments, cwd=place)
     assert done.returncode == 2
-    assert "knows none of the 2 candidates" in done.stderr
+    assert "serves another release than another holds" in done.stderr
