@@ -12,6 +12,7 @@ from pintower.data.calibration import write_calibration
 from pintower.data.tables import empty
 from pintower.errors import DatasetError, SetupError, StudentError
 from pintower.models.calibration import Calibration
+from pintower.models.encoders import build_encoder, save_encoder
 from pintower.models.freezing import ensure_calibration
 from pintower.models.layout import space_id
 from pintower.models.pin_inputs import feature_matrix, pin_texts
@@ -93,3 +94,15 @@ def test_data_without_a_feature_column_is_refused_and_nothing_is_left(
     with pytest.raises(DatasetError, match=r"no column 'graph_vector'.*given: pin_id, title"):
         ensure_calibration(student, data)
     assert not [path for path in student.iterdir() if "calibration" in path.name]
+
+
+def test_vectors_of_another_width_than_the_encoder_takes_are_refused(
+    student: Path, tiny_backbone: Path
+) -> None:
+    columns = [{"name": "topic", "width": 3}]
+    save_encoder(
+        build_encoder(str(tiny_backbone), width=16, layers=None, columns=columns),
+        student / "query_encoder",
+    )
+    with pytest.raises(StudentError, match="width 0, the encoder takes 3. Remove"):
+        Calibration.load(load_student(student))

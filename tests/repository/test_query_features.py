@@ -1,5 +1,6 @@
 """A student whose query encoder takes feature vectors: trained, exported, served, cached."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from pintower.errors import DatasetError, PintowerError, StudentError
 from pintower.gates import failed, read_gates
 from pintower.models.cutting import cut_student
 from pintower.models.encoders import build_encoder, save_encoder
+from pintower.models.freezing import ensure_calibration
 from pintower.models.query_vectors import QueryVectors
 from pintower.models.student import load_student
 from pintower.repository import run
@@ -42,6 +44,7 @@ def with_features(backbone: Path, pins: pl.DataFrame, folder: Path) -> Path:
     encoder = build_encoder(str(backbone), width=16, layers=None, columns=COLUMNS)
     torch.nn.init.normal_(encoder[2].features.weight)
     save_encoder(encoder, folder / "query_encoder")
+    shutil.rmtree(folder / "calibration")  # it has no topics
     return folder
 
 
@@ -61,6 +64,7 @@ def folders(
     write_data(
         folders["data"], tiny_pins, query_log=log, judgments=judge(tiny_pins), queries=VECTORS
     )
+    ensure_calibration(folders["student"], folders["data"])
     config = ExportConfig(target="cpu-int8-static", parity_texts=10, target_runtime=False,
                           allow=("query_encoder.min_cosine",))  # fmt: skip
     export(config, folders, folders["export"])
