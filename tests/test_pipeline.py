@@ -51,6 +51,14 @@ def test_a_changed_section_runs_its_stage_and_those_whose_input_changed(tmp_path
     assert ran(run_stages(CHAIN, again, tmp_path)) == ["labels", "student"]
 
 
+def test_other_text_rules_run_every_stage_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_stages(CHAIN, RECIPE, tmp_path)
+    monkeypatch.setattr("pintower.keys.TEXT_RULES", 3)
+    assert ran(run_stages(CHAIN, RECIPE, tmp_path)) == ["teacher", "labels", "student"]
+
+
 def test_from_runs_a_stage_and_the_later_ones_again(tmp_path: Path) -> None:
     run_stages(CHAIN, RECIPE, tmp_path)
     outcomes = run_stages(CHAIN, RECIPE, tmp_path, force_from="labels")

@@ -56,6 +56,36 @@ def test_a_saved_index_gives_the_same_answers(index: CandidateIndex, tmp_path: P
     np.testing.assert_array_equal(loaded.scores("red", pins), index.scores("red", pins))
 
 
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [("鞋", ["p0"]), ("运动", ["p0"]), ("बैग", ["p1"]), ("รองเท้า", ["p2"]), ("구두", ["p3"]),
+     ("ISTANBUL", ["p4"]), ("mens", ["p5"]), ("wh1000xm5", ["p6"])],
+)  # fmt: skip
+def test_words_of_every_script_are_found(query: str, found: list[str]) -> None:
+    titles = [
+        "红色运动鞋",
+        "चमड़े का बैग",
+        "ซื้อรองเท้าวิ่ง",
+        "여성구두",
+        "İstanbul'da",
+        "men's",
+        "WH-1000XM5",
+    ]
+    assert CandidateIndex.build(catalogue(titles)).search(query, 3) == found
+
+
+def test_words_far_into_a_text_are_found() -> None:
+    titles = ["word " * 400 + "needle", "word"]
+    assert CandidateIndex.build(catalogue(titles)).search("needle", 3) == ["p0"]
+
+
+def test_an_index_of_other_text_rules_is_refused(index: CandidateIndex, tmp_path: Path) -> None:
+    index.save(tmp_path)
+    (tmp_path / "text_rules.json").unlink()
+    with pytest.raises(DatasetError, match=r"version 1, .*version 2.*[Bb]uild"):
+        CandidateIndex.load(tmp_path)
+
+
 def test_missing_index_and_wordless_catalogue_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="no candidate index"):
         CandidateIndex.load(tmp_path)

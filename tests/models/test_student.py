@@ -62,6 +62,17 @@ def test_space_id_moves_with_weights_and_rendering_but_not_with_library_versions
     assert space_id(folder) != original
 
 
+@pytest.mark.parametrize("file", ["text.json", "match_stats/stats.json"])
+def test_student_of_other_text_rules_is_refused(
+    tiny_student: Path, tmp_path: Path, file: str
+) -> None:
+    folder = shutil.copytree(tiny_student, tmp_path / "student")
+    values = json.loads((folder / file).read_text())
+    (folder / file).write_text(json.dumps({**values, "version": 1}))
+    with pytest.raises(StudentError, match=r"version 1, .*version 2.*from-encoder"):
+        load_student(folder)
+
+
 @pytest.mark.parametrize("part", ["query_encoder", "scoring_head", "text.json", "match_stats"])
 def test_student_refuses_a_folder_with_a_part_missing(
     tiny_student: Path, tmp_path: Path, part: str

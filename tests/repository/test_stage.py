@@ -41,6 +41,19 @@ def test_a_snapshot_of_another_space_is_refused_at_build(
     assert not any((tmp_path / "models").iterdir())
 
 
+def test_a_snapshot_of_other_text_rules_is_refused_at_build(
+    stage_folders: dict[str, Path], tmp_path: Path
+) -> None:
+    pins = shutil.copytree(stage_folders["pins"], tmp_path / "pins")
+    (stats,) = pins.glob("snapshots/*/match_stats/stats.json")
+    values = json.loads(stats.read_text())
+    stats.write_text(json.dumps({**values, "version": 1}))
+    (tmp_path / "models").mkdir()
+    with pytest.raises(RepositoryError, match=r"version 1, .*version 2.*build"):
+        run(UNSERVED, {**stage_folders, "pins": pins}, tmp_path / "models")
+    assert not any((tmp_path / "models").iterdir())
+
+
 def test_a_flipped_byte_of_the_snapshot_is_refused_at_build(
     stage_folders: dict[str, Path], tmp_path: Path
 ) -> None:

@@ -1,3 +1,4 @@
+import json
 import math
 from pathlib import Path
 
@@ -76,6 +77,41 @@ def test_index_and_statistics_survive_their_files(tmp_path: Path) -> None:
         match_features("red shoes", index, rows, statistics),
         match_features("red shoes", again[0], rows, again[1]),
     )
+
+
+def test_statistics_of_other_text_rules_are_refused(tmp_path: Path) -> None:
+    fit_statistics(PINS).save(tmp_path)
+    values = json.loads((tmp_path / "stats.json").read_text())
+    assert values.pop("version") == 2
+    (tmp_path / "stats.json").write_text(json.dumps(values))
+    with pytest.raises(ValueError, match=r"version 1, .*version 2.*from-encoder.*build"):
+        MatchStatistics.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("query", "title"),
+    [
+        ("鞋", "红色运动鞋"),
+        ("जूते", "लाल जूते"),
+        ("ışık", "IŞIK"),
+        ("wh1000xm5", "WH-1000XM5"),
+        ("服", "가방 服"),
+    ],
+)
+def test_a_query_matches_the_title_that_holds_it(query: str, title: str) -> None:
+    pins = [{"title": title}, {"title": "other"}]
+    values = match_features(query, build_forward_index(pins), np.arange(2), fit_statistics(pins))
+    share = values[:, FEATURES.index("share_matched_title")]
+    assert share.tolist() == [1, 0]
+
+
+def test_a_title_without_blanks_begins_with_its_first_words() -> None:
+    pins = [{"title": "红色运动鞋"}, {"title": "运动鞋"}]
+    index, statistics = build_forward_index(pins), fit_statistics(pins)
+    prefix, exact = FEATURES.index("title_prefix"), FEATURES.index("title_exact")
+    for query, wanted in (("红色", [[1, 0], [0, 0]]), ("运动鞋", [[0, 1], [0, 1]])):
+        values = match_features(query, index, np.arange(2), statistics)
+        assert values[:, [prefix, exact]].T.tolist() == wanted
 
 
 def test_terms_are_counted_by_source_in_rows_of_any_order_and_number() -> None:

@@ -37,6 +37,8 @@ def test_own_query_is_the_best_engaged_one_or_the_first_words() -> None:
     assert own_query(pin, RENDERING) == "oak table"
     assert own_query({**pin, "engaged_queries": []}, RENDERING) == "Oak dining table"
     assert own_query({"title": "", "description": "A lamp"}, RENDERING) == "A lamp"
+    assert own_query({"title": "红色运动鞋女士夏季新款"}, RENDERING) == "红色运动鞋女"
+    assert own_query({"title": "लाल चमड़े के जूते"}, RENDERING) == "लाल चमड़े के"
 
 
 def test_pins_without_text_are_not_drawn() -> None:

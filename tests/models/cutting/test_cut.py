@@ -8,7 +8,7 @@ import pytest
 from pintower.artifacts import hash_files, read_json
 from pintower.errors import DatasetError, StudentError
 from pintower.models.cutting import cut_student
-from pintower.models.cutting.texts import read_texts
+from pintower.models.cutting.texts import QueryTexts, read_texts
 from pintower.models.encoders import layer_stack
 from pintower.models.student import load_student
 
@@ -46,6 +46,15 @@ def test_cut_student_has_fewer_layers_and_the_same_pins(
     for part in ("pin_encoder", "scoring_head", "match_stats", "calibration"):
         assert hash_files(folder / part) == hash_files(tiny_student / part)
     assert (folder / "text.json").read_bytes() == (tiny_student / "text.json").read_bytes()
+
+
+def test_texts_without_blanks_are_drawn_in_pieces() -> None:
+    long = "红色的运动鞋适合在夏天的海边散步穿" * 4
+    texts = QueryTexts(["红色运动鞋"], ["鞋"], [long], [long], ["鞋子"])
+    drawn = texts.draw(300, np.random.default_rng(0))
+    assert max(map(len, drawn)) <= 2 * 16 + 1  # sixteen words, each of two characters, and a blank
+    assert {text for text in drawn if text in long} - {"红色运动鞋"}
+    assert not any(text != text.strip() for text in drawn)
 
 
 def test_training_brings_held_out_queries_closer(
