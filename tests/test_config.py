@@ -14,10 +14,15 @@ def test_a_student_of_one_encoder_names_it_once() -> None:
     assert StudentConfig(method="encoder").pin_encoder == StudentConfig().query_encoder
 
 
-def test_pin_texts_are_cut_later_where_the_encoder_is_not_trained() -> None:
+def test_texts_are_cut_where_the_encoder_itself_cuts_them_if_it_is_not_trained() -> None:
     assert StudentConfig().pin_max_tokens == 64
-    assert StudentConfig(method="encoder").pin_max_tokens == 128
+    assert StudentConfig().source_max_chars == 256
+    stated = StudentConfig(method="encoder")
+    assert (stated.query_max_tokens, stated.pin_max_tokens, stated.source_max_chars) == (None,) * 3
     assert StudentConfig(method="encoder", pin_max_tokens=48).pin_max_tokens == 48
+    assert StudentConfig(method="encoder", source_max_chars=99).source_max_chars == 99
+    with pytest.raises(ValidationError, match="for method 'encoder'"):
+        StudentConfig(pin_max_tokens=None)
 
 
 def test_two_encoders_that_nothing_brings_together_are_refused(tmp_path: Path) -> None:

@@ -145,8 +145,12 @@ class StudentConfig(_Section):
         query_prefix: put before every query; None takes what the encoder's own files state.
         pin_prefix: put before every pin text; None as for ``query_prefix``.
         pin_sources: the pin's text sources, in order; what is cut off is cut at the end.
-        query_max_tokens: longer queries are cut.
-        pin_max_tokens: longer pin texts are cut; with ``encoder`` at 128 where nothing is said.
+        query_max_tokens: longer queries are cut, special tokens included; with ``encoder`` the
+            prefix's tokens come on top. None, with ``encoder`` where nothing is said, takes 128.
+        pin_max_tokens: longer pin texts are cut, likewise; None takes what the encoder's own files
+            state as its longest input, prefix included.
+        source_max_chars: each text source of a pin is cut to so many characters; None takes 16 for
+            each of the pin's tokens.
         epochs: passes over the labels.
         batch_size: pairs a step.
         learning_rate: of the encoders.
@@ -170,8 +174,9 @@ class StudentConfig(_Section):
     query_prefix: str | None = None
     pin_prefix: str | None = None
     pin_sources: PinSources = get_args(PinSource)
-    query_max_tokens: Positive = 32
-    pin_max_tokens: Positive = 64
+    query_max_tokens: Positive | None = 32
+    pin_max_tokens: Positive | None = 64
+    source_max_chars: Positive | None = 256
     epochs: Positive = 1
     batch_size: Positive = 64
     learning_rate: Rate = 1e-4
@@ -187,8 +192,19 @@ class StudentConfig(_Section):
         """Fill in what follows from taking an encoder as it is."""
         if isinstance(values, dict) and values.get("method") == "encoder":
             given = {"query_encoder": cls.model_fields["query_encoder"].default, **values}
-            return {"pin_encoder": given["query_encoder"], "pin_max_tokens": 128, **given}
+            stated = dict.fromkeys(("query_max_tokens", "pin_max_tokens", "source_max_chars"))
+            return {"pin_encoder": given["query_encoder"], **stated, **given}
         return values
+
+    @model_validator(mode="after")
+    def _stated_lengths(self) -> Self:
+        lengths = (self.query_max_tokens, self.pin_max_tokens, self.source_max_chars)
+        if self.method == "distil" and None in lengths:
+            raise ValueError(
+                "method 'distil' takes query_max_tokens, pin_max_tokens and source_max_chars as "
+                "numbers; what the encoder's own files state is for method 'encoder'"
+            )
+        return self
 
     @model_validator(mode="after")
     def _one_encoder(self) -> Self:

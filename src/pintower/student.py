@@ -137,12 +137,9 @@ def _build_towers(
 
 def _rendering(config: StudentConfig) -> Rendering:
     query_prefix, pin_prefix = chosen_prefixes(config)
+    given = config.model_dump(include={"query_max_tokens", "pin_max_tokens", "source_max_chars"})
     return Rendering(
-        query_prefix=query_prefix,
-        pin_prefix=pin_prefix,
-        query_max_tokens=config.query_max_tokens,
-        pin_max_tokens=config.pin_max_tokens,
-        pin_sources=config.pin_sources,
+        query_prefix=query_prefix, pin_prefix=pin_prefix, pin_sources=config.pin_sources, **given
     )
 
 
@@ -157,11 +154,11 @@ def _learner(
 ) -> Learner:
     query_encoder, pin_encoder, head = (part.to(device) for part in parts)
     queries = Texts(
-        load_tokenizer(layout.query_encoder, config.query_max_tokens),
+        load_tokenizer(layout.query_encoder, rendering.query_max_tokens),
         [render_query(query, rendering) for query in examples.pairs.queries],
     )
     pins = Texts(
-        load_tokenizer(layout.pin_encoder, config.pin_max_tokens),
+        load_tokenizer(layout.pin_encoder, rendering.pin_max_tokens),
         pin_texts(examples.pairs.pins, rendering),
     )
     frozen = config.pin_trainable_layers == 0

@@ -65,6 +65,20 @@ def from_encoder(
     pin_prefix: Annotated[
         str | None, typer.Option(help="Before every pin; the encoder's own prompt without it.")
     ] = None,
+    query_max_tokens: Annotated[
+        int | None,
+        typer.Option(min=1, help="Tokens of a query, its prefix aside; 128 without it."),
+    ] = None,
+    pin_max_tokens: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Tokens of a pin, its prefix aside; what the encoder takes without it."
+        ),
+    ] = None,
+    source_max_chars: Annotated[
+        int | None,
+        typer.Option(min=1, help="Characters of each text source of a pin; 16 a token without it."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="For samples, folds and initialization.")] = 7,
     replace: Replace = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
@@ -79,7 +93,8 @@ def from_encoder(
     require_own(folder, "student")
     config = StudentConfig(
         method="encoder", query_encoder=name, pooling=pooling, query_prefix=query_prefix,
-        pin_prefix=pin_prefix, seed=seed,
+        pin_prefix=pin_prefix, query_max_tokens=query_max_tokens, pin_max_tokens=pin_max_tokens,
+        source_max_chars=source_max_chars, seed=seed,
     )  # fmt: skip
     key = hash_json({"student": config.model_dump(mode="json"), "dataset": str(dataset)})
     _require_free(folder, key, replace)
@@ -142,6 +157,7 @@ def _print(made: Mapping[str, Any], folder: Path, dataset: Path | None) -> None:
     prefixed = [text for text in sides if not text.endswith("''")] or ["no prefixes"]
     told = [f"{made['width']} wide", f"{made['pooling']} pooling", made["similarity"], *prefixed]
     stdout.print(f"{folder}: both towers are {made['query_encoder']} ({', '.join(told)}).")
+    _print_cuts(made, dataset)
     if made["calibrated_on"] == "judgments":
         stdout.print(
             f"Scoring head {made['head']!r}, fitted to {made['pairs']:,} judgments of "
@@ -156,6 +172,25 @@ def _print(made: Mapping[str, Any], folder: Path, dataset: Path | None) -> None:
     )
     if dataset is None:
         stdout.print("Give --dataset DIR for texts, and judgments, of your own.")
+
+
+def _print_cuts(made: Mapping[str, Any], dataset: Path | None) -> None:
+    """Say where texts are cut, and what that takes of the dataset's."""
+    stdout.print(
+        f"Queries are cut at {made['query_max_tokens']:,} tokens; pins at "
+        f"{made['pin_max_tokens']:,} tokens, each text source at {made['source_max_chars']:,} "
+        "characters."
+    )
+    for kind, cuts in made["cuts"].items() if dataset is not None else ():
+        drawn = "" if cuts["looked_at"] == cuts["texts"] else f" looked at, of {cuts['texts']:,},"
+        lost = (
+            f", and lose {cuts['lost_of_cut']:.1%} of their text ({cuts['lost']:.1%} of all); the "
+            f"longest has {cuts['longest']:,} tokens"
+        )
+        stdout.print(
+            f"  {cuts['cut']:,} of {cuts['looked_at']:,} {kind}{drawn} are cut"
+            f"{lost if cuts['cut'] else ''}."
+        )
 
 
 def _table(measured: Mapping[str, Any], taken: str) -> Table:

@@ -19,6 +19,9 @@ __all__ = [
     "transformer_of",
 ]
 
+_NO_LIMIT = 1 << 24
+"""What transformers writes for a tokenizer without a limit is larger by far."""
+
 
 def transformer_of(encoder: SentenceTransformer) -> nn.Module:
     """Return an encoder's transformer.
@@ -57,10 +60,34 @@ def own_tokenizer(encoder: SentenceTransformer) -> Tokenizer:
     return tokenizer
 
 
-def longest_input(encoder: SentenceTransformer) -> int | None:
-    """Return the tokens that an encoder takes at most; None where it has no limit."""
-    limit = encoder.max_seq_length
-    return None if not limit or limit == float("inf") else int(limit)
+def longest_input(encoder: SentenceTransformer, side: str = "") -> int | None:
+    """Return the tokens that an encoder takes at most; None where its files state no limit.
+
+    The least of what its settings say and of the rows of its table of positions; RoBERTa's kind
+    counts them from behind the padding token's.
+
+    Args:
+        encoder: as loaded.
+        side: ``query`` or ``pin``, of which an encoder may take fewer (``query_length``,
+            ``document_length``).
+    """
+    own = {"query": "query_length", "pin": "document_length"}.get(side, "max_seq_length")
+    limits = [encoder.max_seq_length, getattr(encoder[0], own, None), *_positions(encoder)]
+    return min((int(limit) for limit in limits if limit and limit < _NO_LIMIT), default=None)
+
+
+def _positions(encoder: SentenceTransformer) -> list[int]:
+    if isinstance(encoder[0], StaticEmbedding):
+        return []
+    tables = [
+        module
+        for name, module in encoder[0].auto_model.named_modules()
+        if name.endswith("position_embeddings") and isinstance(module, nn.Embedding)
+    ]
+    return [
+        table.num_embeddings - (0 if table.padding_idx is None else table.padding_idx + 1)
+        for table in tables
+    ]
 
 
 def limit_tokens(encoder: SentenceTransformer, tokens: int) -> None:

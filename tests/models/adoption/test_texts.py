@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,44 @@ def test_lengths_stop_where_the_encoder_stops(backbone: Path, tmp_path: Path) ->
     config = StudentConfig(query_max_tokens=20, pin_max_tokens=128)
     rendering = rendering_for(encoder, config, ("a lemon cake " * 5, ""))
     assert (rendering.query_max_tokens, rendering.pin_max_tokens) == (24, 24)
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta", "mpnet", "t5", "qwen3"])
+def test_pins_may_have_what_the_encoders_files_state(family: str, tmp_path: Path) -> None:
+    """RoBERTa's kind has two positions more than tokens; T5 states nothing."""
+    path = write_backbone(tmp_path, family) / "tokenizer_config.json"
+    settings = json.loads(path.read_text())
+    del settings["model_max_length"]
+    path.write_text(json.dumps(settings))
+    encoder = adopt_encoder(tmp_path, None)
+    rendering = rendering_for(encoder, StudentConfig(method="encoder"), ("", "a house: "))
+    wanted = {"roberta": 128, "mpnet": 128, "t5": 512}.get(family, 130)
+    assert rendering.pin_max_tokens == wanted
+    assert rendering.source_max_chars == 16 * wanted
+    assert rendering.query_max_tokens == 128
+
+
+def test_lengths_of_each_side_that_an_encoder_states_are_kept(
+    backbone: Path, tmp_path: Path
+) -> None:
+    write_encoder(tmp_path, backbone, Pooling(32))
+    path = tmp_path / "sentence_bert_config.json"
+    sides = {"query_length": 20, "document_length": 60}
+    path.write_text(json.dumps({**json.loads(path.read_text()), **sides}))
+    rendering = rendering_for(
+        adopt_encoder(tmp_path, None), StudentConfig(method="encoder"), ("", "")
+    )
+    assert (rendering.query_max_tokens, rendering.pin_max_tokens) == (20, 60)
+
+
+def test_more_tokens_than_the_encoder_takes_are_warned_of(
+    backbone: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = StudentConfig(method="encoder", pin_max_tokens=300)
+    rendering = rendering_for(adopt_encoder(backbone, None), config, ("", ""))
+    assert rendering.pin_max_tokens == 128
+    assert "pin_max_tokens is 300" in caplog.text
+    assert "takes 128" in caplog.text
 
 
 @pytest.mark.parametrize("token", ["iPhone", "iphone"])

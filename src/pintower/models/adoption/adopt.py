@@ -14,15 +14,16 @@ from pintower.artifacts import write_json
 from pintower.config import StudentConfig
 from pintower.data.candidates import CandidateIndex
 from pintower.data.splits import normal_forms
-from pintower.data.tables import JUDGMENTS, MATCH_STATISTICS, PINS, read_table
+from pintower.data.tables import JUDGMENTS, MATCH_STATISTICS, PINS, QUERY_LOG, read_table
 from pintower.models.adoption.calibration import calibrate, draw_pins, own_query
+from pintower.models.adoption.cuts import measure_cuts
 from pintower.models.adoption.encoder import Adopted, adopt_encoder
 from pintower.models.adoption.evidence import Evidence
 from pintower.models.adoption.selection import choose_head
 from pintower.models.adoption.soundness import require_soundness
 from pintower.models.adoption.texts import rendering_for
 from pintower.models.adoption.towers import largest_difference, lay_out
-from pintower.models.first_module import own_tokenizer
+from pintower.models.first_module import backbone_config, own_tokenizer
 from pintower.models.freezing import freeze_calibration
 from pintower.models.optimization import training_device
 from pintower.models.pairs import bm25_scores, number_pairs, pair_match_features
@@ -37,6 +38,7 @@ __all__ = ["adopt"]
 logger = logging.getLogger(__name__)
 
 _FEWEST_QUERIES = 10
+_MUCH_GIB = 1.0
 _MOST_PAIRS = 30_000
 """Judged pairs looked at, by whole queries: more change little where the encoder is not trained."""
 
@@ -81,6 +83,9 @@ def adopt(config: StudentConfig, data: Path, folder: Path) -> dict[str, Any]:
         head, told = _fit_to_texts(student, pins, config)
     head.save(student.layout.scoring_head)
     freeze_calibration(student, data)
+    logged = read_table(data, QUERY_LOG)["query"].to_list()
+    cuts = measure_cuts(student, pins, logged, config.seed)
+    _warn_of_memory(student, cuts["pins"]["longest_read"])
     training = {
         "method": config.method,
         "query_encoder": config.query_encoder,
@@ -91,6 +96,8 @@ def adopt(config: StudentConfig, data: Path, folder: Path) -> dict[str, Any]:
         "lowercase": rendering.lowercase,
         "query_max_tokens": rendering.query_max_tokens,
         "pin_max_tokens": rendering.pin_max_tokens,
+        "source_max_chars": rendering.source_max_chars,
+        "cuts": cuts,
         "difference": difference,
         **told,
         "seconds": round(time.monotonic() - started, 1),
@@ -107,6 +114,20 @@ def _describe(encoder: Adopted) -> dict[str, Any]:
         "pooling": poolings[0].pooling_mode if poolings else "mean",
         "similarity": encoder.query.similarity_fn_name,
     }
+
+
+def _warn_of_memory(student: Student, tokens: int) -> None:
+    """Say what the longest pin takes, where that may be more than a machine has."""
+    config = backbone_config(student.pin_encoder)
+    heads = getattr(config, "num_attention_heads", None) or 0
+    taken = heads * tokens**2 * 4 / 2**30
+    if taken > _MUCH_GIB:
+        logger.warning(
+            "the longest pin has %d tokens: the attention weights of one layer may take %.1f GiB, "
+            "and its time grows with the square of its length; pin_max_tokens (--pin-max-tokens) "
+            "cuts it",
+            tokens, taken,
+        )  # fmt: skip
 
 
 def _judgments(data: Path, seed: int) -> pl.DataFrame:
