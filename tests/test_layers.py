@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "pintower"
 
 FOUNDATION = {
     "__init__", "accelerators", "artifacts", "assets", "config", "contracts", "disk", "errors",
-    "gates", "progress", "recipes", "targets", "triton_releases", "whole_numbers",
+    "gates", "progress", "recipes", "targets", "triton_releases", "versions", "whole_numbers",
 }  # fmt: skip
 DOMAIN = {"client", "data", "figures", "metrics", "models", "serving", "snapshot", "text"}
 STAGES = {

@@ -20,6 +20,7 @@ from typing import Any
 
 from pintower.disk import disk_full
 from pintower.errors import InputError, SetupError
+from pintower.versions import newer_file
 
 __all__ = [
     "MANIFEST",
@@ -115,8 +116,11 @@ def read_manifest(folder: Path) -> Manifest | None:
     path = folder / MANIFEST
     if not path.is_file():
         return None
+    values = read_json(path)
+    if isinstance(values, dict) and (unknown := values.keys() - Manifest.__dataclass_fields__):
+        raise InputError(newer_file(path, "a manifest", sorted(unknown)))
     try:
-        return Manifest(**read_json(path))
+        return Manifest(**values)
     except TypeError as error:
         raise InputError(f"{path} is not a manifest of this version: {error}.") from None
 

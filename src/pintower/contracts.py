@@ -16,6 +16,7 @@ from pintower.artifacts import read_json, write_json
 from pintower.assets import asset
 from pintower.errors import RepositoryError
 from pintower.targets import Precision, Target
+from pintower.versions import other_version
 
 __all__ = [
     "BuiltGraph",
@@ -140,7 +141,7 @@ class Contract(_Model):
         try:
             return cls.model_validate(read_json(path))
         except ValidationError as error:
-            raise RepositoryError(f"{path} is not a contract of this version: {error}") from None
+            raise RepositoryError(other_version(path, "a contract", error)) from None
 
 
 def load_graph_contract(name: str) -> GraphContract:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from pintower.artifacts import read_json, write_json
 from pintower.errors import GateFailed, InputError
+from pintower.versions import newer_file
 
 __all__ = [
     "Gate",
@@ -177,6 +178,8 @@ def read_gates(path: Path) -> list[Gate]:
     """
     try:
         rows = read_json(path)["gates"]
+        if unknown := {name for row in rows for name in row} - Gate.__dataclass_fields__.keys():
+            raise InputError(newer_file(path, "a gates file", sorted(unknown)))
         return [
             Gate(**{**row, "measured": math.nan if row["measured"] is None else row["measured"]})
             for row in rows

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from pintower.artifacts import read_json, write_json
 from pintower.errors import StudentError
+from pintower.versions import newer_file
 
 __all__ = ["LEVELS", "ScoringHead", "expected_level"]
 
@@ -75,6 +76,8 @@ class ScoringHead(nn.Module):
             StudentError: if the folder is incomplete or its parts disagree.
         """
         config: dict[str, Any] = read_json(folder / "config.json")
+        if unknown := config.keys() - {"width", "match_features", "hidden", "levels"}:
+            raise StudentError(newer_file(folder, "a scoring head", sorted(unknown)))
         if config.get("levels") != LEVELS:
             raise StudentError(f"{folder}: levels {config.get('levels')!r}, allowed: {LEVELS}.")
         try:

@@ -29,6 +29,7 @@ from pintower.artifacts import hash_json
 from pintower.contracts import Contract
 from pintower.errors import InputError, RepositoryError
 from pintower.models.pin_keys import HASH, KEYS
+from pintower.versions import newer_file
 
 __all__ = ["Origin", "PinStore", "store_schema"]
 
@@ -282,6 +283,9 @@ class PinStore:
     def _require_origin(self) -> None:
         """Refuse embeddings of another space, artifact or width."""
         metadata = self.dataset.schema.metadata or {}
+        known = {*store_schema(self.origin).names, "vectors"}
+        if unknown := set(self.dataset.schema.names) - known:
+            raise RepositoryError(newer_file(self.place, "a pin store", sorted(unknown)))
         width = self.dataset.schema.field("embedding").type.list_size
         found = {
             "space_id": metadata.get(b"space_id", b"none").decode(),

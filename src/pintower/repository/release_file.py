@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pintower.artifacts import read_json, write_json
 from pintower.errors import RepositoryError
+from pintower.versions import newer_file, other_version
 
 __all__ = ["GoldenQuery", "Release", "SnapshotRecord", "identity"]
 
@@ -95,19 +96,18 @@ class Release(_Model):
             RepositoryError: if it is incomplete or of another version.
         """
         values = read_json(path)
-        if isinstance(values, dict) and values.get("format") != cls.model_fields["format"].default:
+        own = cls.model_fields["format"].default
+        given = values.get("format") if isinstance(values, dict) else None
+        if isinstance(given, int) and given > own:
+            raise RepositoryError(newer_file(path, "a release", [f"format {given}"]))
+        if given != own:
             raise RepositoryError(
-                f"{path} has format {values.get('format')!r}; this version reads format "
-                f"{cls.model_fields['format'].default}."
+                f"{path} has format {given!r}; this version reads format {own}. Build it again."
             )
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            lines = "; ".join(
-                f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
-                for item in error.errors()
-            )
-            raise RepositoryError(f"{path} is not a complete release: {lines}.") from None
+            raise RepositoryError(other_version(path, "a complete release", error)) from None
 
 
 def identity(

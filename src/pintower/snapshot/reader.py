@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..text.forward_index import ForwardIndex
 from ..text.match_features import FEATURES, MatchStatistics, match_features
 from .identifiers import IdTable, PinIds
-from .precision import restore_rows
+from .precision import PRECISIONS, restore_rows
 
 __all__ = ["Snapshot"]
 
@@ -49,6 +49,11 @@ class Snapshot:
         if not (folder / "manifest.json").is_file():
             raise ValueError(f"{folder} is not a complete snapshot: it has no manifest.json")
         info = json.loads((folder / "snapshot.json").read_text("utf-8"))
+        if info["precision"] not in PRECISIONS:
+            raise ValueError(
+                f"{folder} has embeddings in {info['precision']}, this code reads "
+                f"{', '.join(PRECISIONS)}: a newer pintower made it; install that one"
+            )
         snapshot = cls(
             folder=folder,
             info=info,

@@ -90,7 +90,8 @@ class MatchStatistics:
         if tuple(values["features"]) != FEATURES:
             raise ValueError(
                 f"{folder}: match features {values['features']}, "
-                f"this code computes {list(FEATURES)}"
+                f"this code computes {list(FEATURES)}; install the pintower that made them, or "
+                "make them again"
             )
         return cls(
             pins=values["pins"],

@@ -75,7 +75,9 @@ class Rendering:
         )
         unknown = sorted(set(values) - set(cls.__dataclass_fields__))
         if unknown:
-            raise ValueError(f"{path}: unknown keys {unknown}")
+            raise ValueError(
+                f"{path}: unknown keys {unknown}: a newer pintower made it; install that one"
+            )
         values["pin_sources"] = tuple(values.get("pin_sources", PIN_SOURCES))
         return cls(**values)
 
