@@ -81,6 +81,27 @@ def test_an_interrupt_says_that_the_same_command_goes_on(tmp_path: Path) -> None
     assert "Traceback" not in said
 
 
+@pytest.mark.parametrize("imported", ["typer", "pydantic"])
+def test_an_interrupt_while_it_starts_is_no_traceback(tmp_path: Path, imported: str) -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "pintower", "run", "smoke"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stderr is not None
+        assert any(line.split()[-1].split(".")[0] == imported for line in running.stderr)
+        running.send_signal(signal.SIGINT)
+        said = running.stderr.read()
+    assert running.returncode == 130
+    assert "error: interrupted" in said
+    assert "Traceback" not in said
+
+
+def test_the_command_line_imports_neither_torch_nor_a_stage() -> None:
+    asked = "import sys, pintower.cli; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    modules = set(done.stdout.split())
+    heavy = {"torch", "transformers", "onnx", "lance", "pintower.repository.stage"}
+    assert not heavy & modules
+
+
 def test_doctor_answers_in_json(tmp_path: Path) -> None:
     done = pintower("doctor", "--json", cwd=tmp_path)
     told = json.loads(done.stdout)

@@ -11,8 +11,6 @@ from pintower.client import Client
 from pintower.client.messages import RestrictedError
 from pintower.contracts import Contract
 from pintower.errors import InputError, RepositoryError, SetupError
-from pintower.repository.parts import current_snapshot
-from pintower.repository.release_file import Release
 from pintower.serving.addresses import free_addresses
 from pintower.serving.environment import ensure_environment
 from pintower.serving.server import TritonServer
@@ -85,6 +83,9 @@ def require_served(client: Client, workdir: Path) -> None:
         RepositoryError: if a part of the release is another one.
         SetupError: if no server answers.
     """
+    from pintower.repository.parts import current_snapshot
+    from pintower.repository.release_file import Release
+
     repository = workdir / "models"
     wanted = {"snapshot": current_snapshot(workdir / "pins").name}
     if (repository / "release.json").is_file():
@@ -113,6 +114,9 @@ def require_built_together(workdir: Path) -> None:
     Raises:
         RepositoryError: if a build embedded the pins anew and did not come to its end.
     """
+    from pintower.repository.parts import current_snapshot
+    from pintower.repository.release_file import Release
+
     path = workdir / "models" / "release.json"
     if not path.is_file():
         return
