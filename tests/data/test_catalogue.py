@@ -133,6 +133,13 @@ def test_what_is_no_catalogue_is_refused(tmp_path: Path, name: str) -> None:
         open_catalogue(str(tmp_path / name))
 
 
+def test_a_folder_without_a_catalogue_is_told_with_what_it_holds(tmp_path: Path) -> None:
+    (tmp_path / "pins.csv").write_text("pin_id,title")
+    (tmp_path / "metadata").mkdir()
+    with pytest.raises(DatasetError, match="no catalogue .*; found: metadata, pins.csv"):
+        open_catalogue(str(tmp_path))
+
+
 def test_two_catalogues_in_a_folder_are_refused(tmp_path: Path) -> None:
     write(PINS, tmp_path / "a.parquet")
     write(PINS, tmp_path / "b.jsonl")

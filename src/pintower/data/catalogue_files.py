@@ -24,6 +24,7 @@ _log = logging.getLogger(__name__)
 _ENDINGS = {"parquet": "parquet", "jsonl": "jsonl", "jsonl.gz": "jsonl", "lance": "lance"}
 Format = Literal["parquet", "jsonl", "lance"]
 
+_SHOWN = 5
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 
@@ -62,10 +63,13 @@ def find_catalogue(place: str) -> CatalogueFiles:
         filesystem, path = _filesystem(place)
         found = filesystem.get_file_info(path)
         files: tuple[str, ...] = ()
+        held: list[str] = []
+        left: list[str] = []
         kind = _kind(path)
         if found.type == fs.FileType.Directory and kind != "lance":
-            left: list[str] = []
-            files, kind = _files_of(list(_inside(filesystem, path, place, left)), path, place)
+            inside = list(_inside(filesystem, path, place, left))
+            files, kind = _files_of(inside, path, place)
+            held = sorted({*(_top(file, path) for file in inside), *left})
             if left and files and _top(files[0], path).split(".")[0] != PINS:
                 _log.warning("%s holds folders that are not read: %s", place, ", ".join(left))
         elif kind and found.type != fs.FileType.NotFound:
@@ -73,9 +77,10 @@ def find_catalogue(place: str) -> CatalogueFiles:
     except (pa.ArrowException, OSError) as error:
         raise DatasetError(f"The catalogue {place} cannot be read: {error}") from error
     if not files or kind is None:
+        there = f"; found: {', '.join(held[:_SHOWN])}" if held else ""
         raise DatasetError(
             f"There is no catalogue {place}; give a {', '.join(_ENDINGS)} file or a folder with "
-            "such files."
+            f"such files{there}."
         )
     if kind == "lance":
         place = place if files == (path,) else _address(place, files[0])
@@ -145,8 +150,8 @@ def _files_of(paths: list[str], root: str, place: str) -> tuple[tuple[str, ...],
     kinds = {_kind(path) for path in files}
     if len(kinds) > 1 or (named and len(tops) > 1):
         raise DatasetError(
-            f"{place} holds {', '.join(list(tops)[:5])}; which of them are the catalogue is not "
-            "clear. Name a file, or a folder that holds files of one kind."
+            f"{place} holds {', '.join(list(tops)[:_SHOWN])}; which of them are the catalogue is "
+            "not clear. Name a file, or a folder that holds files of one kind."
         )
     return tuple(files), next(iter(kinds), None)
 
