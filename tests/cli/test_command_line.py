@@ -69,15 +69,21 @@ def test_a_full_disk_is_told_in_one_message_and_the_rerun_is_right(tmp_path: Pat
     assert (tmp_path / "artifacts" / "smoke" / "data" / "manifest.json").is_file()
 
 
-def test_an_interrupt_says_that_the_same_command_goes_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("how", "code", "told"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+)
+def test_an_interrupt_says_that_the_same_command_goes_on(
+    tmp_path: Path, how: signal.Signals, code: int, told: str
+) -> None:
     command = [sys.executable, "-c", "from pintower.cli import main; main()", "run", "smoke"]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as running:
         assert running.stderr is not None
         seen = next(line for line in running.stderr if "teacher: running" in line)
-        running.send_signal(signal.SIGINT)
+        running.send_signal(how)
         said = seen + running.stderr.read()
-    assert running.returncode == 130
-    assert "interrupted; run the same command again to go on" in said
+    assert running.returncode == code
+    assert f"{told}; run the same command again to go on" in said
     assert "Traceback" not in said
 
 

@@ -32,7 +32,8 @@ from pintower.progress import listening
 
 __all__ = ["app", "main"]
 
-_INTERRUPTED = 130
+_INTERRUPTED = 128 + signal.SIGINT
+_ENDED = {_INTERRUPTED: "interrupted", 128 + signal.SIGTERM: "terminated"}
 
 app = typer.Typer(
     name="pintower",
@@ -89,10 +90,11 @@ def main() -> NoReturn:
         sys.exit(told.exit_code)
     except (KeyboardInterrupt, SystemExit) as error:
         # Typer makes one of the other.
-        if isinstance(error, SystemExit) and error.code != _INTERRUPTED:
+        code = error.code if isinstance(error, SystemExit) else _INTERRUPTED
+        if code not in _ENDED:
             raise
-        fail("interrupted; run the same command again to go on")
-        sys.exit(_INTERRUPTED)
+        fail(f"{_ENDED[code]}; run the same command again to go on")
+        sys.exit(code)
     sys.exit(0)
 
 
