@@ -75,7 +75,7 @@ class Export:
     @property
     def runtime(self) -> str:
         """The target's version of ONNX Runtime."""
-        return str(self.contract["target"]["onnxruntime"])
+        return str(self.contract["target"]["triton"]["onnxruntime"])
 
     @property
     def width(self) -> int:

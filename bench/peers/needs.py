@@ -88,6 +88,7 @@ def make_files(
     files: Preparation, competitors: Sequence[Competitor], problems: dict[str, str]
 ) -> None:
     """Make the files that these competitors run; why one cannot be made goes to ``problems``."""
+    files.copy_encoder()
     needed = {name for competitor in competitors for name in competitor.needs}
     for name in PREPARED:
         if name not in needed:

@@ -12,6 +12,7 @@ from pintower.artifacts import hash_file, hash_files, hash_json
 from pintower.errors import SetupError
 
 from .environments import PeerEnvironment, cache_folder
+from .older import older_encoder
 
 __all__ = ["PREPARED", "Preparation"]
 
@@ -33,14 +34,14 @@ class Preparation:
 
     Attributes:
         root: the folder of this set of weights, tools and calibration queries.
-        encoder: the sentence-transformers folder.
+        source: the encoder's folder.
         environment: that has the tools.
         calibration: queries for static quantization.
         max_tokens: of a query.
     """
 
     root: Path
-    encoder: Path
+    source: Path
     environment: PeerEnvironment
     calibration: Sequence[str]
     max_tokens: int
@@ -70,6 +71,24 @@ class Preparation:
         )
         root = cache_folder() / f"graphs-{key[:12]}"
         return cls(root, encoder, environment, calibration, max_tokens)
+
+    @property
+    def encoder(self) -> Path:
+        """Where :meth:`copy_encoder` puts the encoder, as the peers' libraries read it."""
+        return self.root / "encoder"
+
+    def copy_encoder(self) -> None:
+        """Copy the encoder's folder unless that was done."""
+        if self.encoder.is_dir():
+            return
+        partial = self.root / ".encoder"
+        self.root.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(partial, ignore_errors=True)
+        if (self.source / "modules.json").is_file():
+            older_encoder(self.source, partial, self.max_tokens)
+        else:
+            shutil.copytree(self.source, partial)
+        partial.rename(self.encoder)
 
     def folder(self, name: str) -> Path:
         """Return where one of :data:`PREPARED` lies once it is made."""

@@ -1,11 +1,10 @@
 """Model repositories of what would be served instead: the same weights, head, pins and features."""
 
-import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import torch
+from peers.older import older_encoder
 from torch import Tensor, nn
 
 from pintower.contracts import Contract
@@ -16,8 +15,9 @@ from pintower.repository.layout import RepositoryLayout
 from pintower.repository.parts import current_snapshot
 from pintower.repository.pbtxt import format_config, parse_config
 from pintower.repository.release_file import Release
+from pintower.text.rendering import Rendering
 
-__all__ = ["older_encoder", "write_bls", "write_naive", "write_plain"]
+__all__ = ["write_bls", "write_naive", "write_plain"]
 
 _MODELS = Path(__file__).parent / "models"
 _VERSION = "1"
@@ -185,39 +185,6 @@ def write_bls(workdir: Path, root: Path) -> None:
     _python_model("relevance_bls", root / "relevance", text, None)
 
 
-def older_encoder(source: Path, target: Path, max_tokens: int) -> None:
-    """Copy a sentence-transformers folder so that releases of the library before 5 read it.
-
-    Args:
-        source: as the library's release 5 writes it.
-        target: absent.
-        max_tokens: that a text is cut to.
-    """
-    shutil.copytree(source, target)
-    modules: list[dict[str, Any]] = json.loads((source / "modules.json").read_text("utf-8"))
-    for module in modules:
-        kind = module["type"].rpartition(".")[2]
-        module["type"] = f"sentence_transformers.models.{kind}"
-        path = target / module["path"] / "config.json"
-        if kind == "Pooling":
-            config = json.loads(path.read_text("utf-8"))
-            mode = config["pooling_mode"]
-            config = {
-                "word_embedding_dimension": config["embedding_dimension"],
-                "pooling_mode_mean_tokens": mode == "mean",
-                "pooling_mode_cls_token": mode == "cls",
-            }
-            path.write_text(json.dumps(config), "utf-8")
-        elif kind == "Dense":
-            config = json.loads(path.read_text("utf-8"))
-            for key in ("module_input_name", "module_output_name"):
-                config.pop(key, None)
-            path.write_text(json.dumps(config), "utf-8")
-    (target / "modules.json").write_text(json.dumps(modules), "utf-8")
-    settings = {"max_seq_length": max_tokens, "do_lower_case": False}
-    (target / "sentence_bert_config.json").write_text(json.dumps(settings), "utf-8")
-
-
 def _python_model(name: str, folder: Path, config: str, packages: Path | None) -> Path:
     """Write a python model and its configuration; return its version folder."""
     version = folder / _VERSION
@@ -232,8 +199,10 @@ def _python_model(name: str, folder: Path, config: str, packages: Path | None) -
 
 def _copy_text(workdir: Path, folder: Path) -> None:
     """Put the query encoder, the text rendering and its code beside a python model."""
-    (folder / "encoder").symlink_to((workdir / "student" / "query_encoder").resolve())
-    shutil.copyfile(workdir / "student" / "text.json", folder / "text.json")
+    text = workdir / "student" / "text.json"
+    longest = Rendering.load(text).query_max_tokens
+    older_encoder(workdir / "student" / "query_encoder", folder / "encoder", longest)
+    shutil.copyfile(text, folder / "text.json")
     copy_package("text", folder)
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from peers.environments import PeerEnvironment, open_environment
+from peers.older import older_encoder
 
 from pintower.contracts import Contract
 from pintower.errors import InputError, SetupError
@@ -25,7 +26,7 @@ from pintower.serving.perf_analyzer import Row, run_embeddings_load, run_load
 from pintower.serving.server import TritonServer
 from pintower.text.rendering import Rendering
 
-from .repositories import older_encoder, write_bls, write_naive, write_plain
+from .repositories import write_bls, write_naive, write_plain
 
 __all__ = ["NAMES", "Running", "System", "Systems"]
 
@@ -169,22 +170,20 @@ class Systems:
         root = Path(self._folder.name) / name
         if name == "fastapi":
             script = Path(__file__).with_name("fastapi_app.py")
-            encoder = self._workdir.resolve() / "student" / "query_encoder"
+            root.mkdir()
             tokens = str(self._rendering.query_max_tokens)
+            encoder = self._older(root / "encoder")
             python = str(self._packages("sentence").python)
             return self._http(
                 name, lambda port: [python, "-I", str(script), str(encoder), tokens, port]
             )
         if name == "infinity":
             root.mkdir()
-            source = self._workdir / "student" / "query_encoder"
-            older_encoder(source, root / "encoder", self._rendering.query_max_tokens)
+            encoder = self._older(root / "encoder")
             program = self._packages("infinity").python.with_name("infinity_emb")
             own = [str(program), "v2", "--engine=torch", "--device=cpu"]
             own += ["--url-prefix=/v1", "--served-model-name=encoder", f"--host={LOOPBACK}"]
-            return self._http(
-                name, lambda port: [*own, f"--model-id={root / 'encoder'}", f"--port={port}"]
-            )
+            return self._http(name, lambda port: [*own, f"--model-id={encoder}", f"--port={port}"])
         steps: tuple[str, ...] = ("tokenizer", self._cached, "pin_features", "scorer")
         cached = self._cached
         if name == "pintower":
@@ -202,6 +201,12 @@ class Systems:
                 steps = ("tokenizer", "query_encoder", "pin_features", "scorer")
                 cached = "query_encoder" if keeps else ""
         return System(name, bool(cached), steps, cached, lambda: self._triton(root))
+
+    def _older(self, folder: Path) -> Path:
+        """Copy the query encoder into a folder, as peers' libraries read it; return the folder."""
+        source = self._workdir / "student" / "query_encoder"
+        older_encoder(source, folder, self._rendering.query_max_tokens)
+        return folder
 
     def _packages(self, key: str) -> PeerEnvironment:
         found = open_environment(key, self._peers)

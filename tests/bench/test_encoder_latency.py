@@ -34,7 +34,7 @@ def competitor(name: str, group: Any = "peer", loader: str = "session") -> Compe
 def export(tmp_path: Path, gates: dict[str, float]) -> Export:
     graph = {"file": "query_encoder.onnx", "precision": "int8-static", "sha256": "ours"}
     contract = {
-        "target": {"onnxruntime": "1.19.2"},
+        "target": {"triton": {"onnxruntime": "1.19.2"}},
         "symbols": {"D": 4},
         "graphs": {"query_encoder": graph},
     }
