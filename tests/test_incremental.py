@@ -34,10 +34,13 @@ SHOWN = 80
 UNTOUCHED = 500
 
 
+def title_of(row: int) -> str:
+    """Return a title of words that the tokenizer knows, another for each of 3,125 pins."""
+    return " ".join(THINGS[row // 5**place % 5] for place in range(5))
+
+
 def pin_rows() -> list[dict[str, str]]:
-    return [
-        {"pin_id": f"p{row:04d}", "title": f"{THINGS[row % 5]} number {row}"} for row in range(PINS)
-    ]
+    return [{"pin_id": f"p{row:04d}", "title": title_of(row)} for row in range(PINS)]
 
 
 def write_pins(folder: Path, rows: list[dict[str, str]]) -> None:
@@ -330,7 +333,7 @@ def test_labels_of_a_killed_run_are_kept_if_nothing_changed_that_was_drawn_from(
     if changed:
         rows = pin_rows()
         for row in range(SHOWN, PINS):  # searched, and touched by no one yet
-            rows[row]["title"] = f"{THINGS[(row + 1) % 5]} number {row}"
+            rows[row]["title"] = title_of(row + 1)
         write_pins(work.dataset, rows)
     with caplog.at_level("INFO", logger="pintower"):
         resumed = work.run("labels")

@@ -129,7 +129,7 @@ VIEWS: Mapping[str, View] = {
             _JUDGMENTS: _judged("train"),
             _PINS: lambda source: source.pins(source.split("train"), vectors=True),
         },
-        drawn=(_PINS, MATCH_STATISTICS, CALIBRATION),
+        drawn=(_PINS, _LOG, MATCH_STATISTICS, CALIBRATION),
     ),
     "evaluation": View(
         {
