@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from pintower.contracts import BuiltGraph, load_graph_contract
-from pintower.export.choice import choose_precision
+from pintower.export.choice import NoSuchForm, choose_precision
 from pintower.gates import Gate, failed, gate
 from pintower.targets import Precision
 
@@ -30,6 +30,23 @@ def test_first_precision_that_passes_is_taken_and_the_refused_one_told() -> None
     assert detail["taken"] == "int8-static"
     assert list(detail["refused"]) == ["int8-dynamic"]
     assert "measured 0.02, allowed <= 0.005" in detail["refused"]["int8-dynamic"][0]
+
+
+def no_int8(precision: Precision) -> BuiltGraph:
+    if precision != "fp32":
+        raise NoSuchForm("int8: nothing to quantize")
+    return build(precision)
+
+
+def test_a_graph_without_an_int8_form_falls_back() -> None:
+    choice = choose_precision("query_encoder", ["int8-static", "fp32"], no_int8, measure, [])
+    assert choice.built.precision == "fp32"
+    assert choice.gates[-1].detail["refused"] == {"int8-static": ["int8: nothing to quantize"]}
+
+
+def test_a_list_of_forms_that_a_graph_does_not_have_is_refused() -> None:
+    with pytest.raises(NoSuchForm, match="nothing to quantize"):
+        choose_precision("query_encoder", ["int8-static"], no_int8, measure, [])
 
 
 def test_last_precision_keeps_its_failed_gates() -> None:

@@ -18,6 +18,7 @@ from pintower.contracts import (
     GraphContract,
     load_graph_contract,
 )
+from pintower.export.any_size import require_any_size
 from pintower.export.entrance import add_entrance, without_entrance
 from pintower.export.fusion import fuse
 from pintower.export.graphs import EncoderGraph, ScorerGraph
@@ -126,7 +127,10 @@ class GraphBuilder:
         """Write a graph as its contract has it, the entrance left aside."""
         with tempfile.TemporaryDirectory(dir=self.folder, prefix=".build-") as temporary:
             traced = Path(temporary) / "traced.onnx"
-            trace(self._module(name), contract, traced)
+            module = self._module(name)
+            trace(module, contract, traced)
+            if isinstance(module, EncoderGraph):
+                self._require_any_size(module, traced, contract)
             if precision in ("fp32", "bf16"):
                 traced.replace(path)
             elif precision == "fp16":
@@ -137,6 +141,15 @@ class GraphBuilder:
                 prepared = self._prepared(traced, contract)
                 write_int8(prepared, path, keep=self._kept(prepared, precision, name))
                 conform(path, contract)
+
+    def _require_any_size(
+        self, module: EncoderGraph, traced: Path, contract: GraphContract
+    ) -> None:
+        rendering = self.student.rendering
+        query = contract.name == "query_encoder"
+        longest = rendering.query_max_tokens if query else rendering.pin_max_tokens
+        rows = table_rows(self._encoder(contract.name))
+        require_any_size(module, traced, contract, longest=longest, vocabulary=rows)
 
     def _encoder(self, name: str) -> SentenceTransformer:
         query = name == "query_encoder"

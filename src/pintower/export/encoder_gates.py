@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from pintower.export.embedded import Embedded
+from pintower.export.embedded import Embedded, cosines
 from pintower.gates import Gate, gate
 from pintower.targets import Limits
 
@@ -29,7 +29,7 @@ def encoder_gates(embedded: Embedded, limits: Limits) -> list[Gate]:
     built, texts = embedded.built, embedded.texts
     alone, reference = embedded.alone, embedded.reference
     difference = np.abs(alone - reference)
-    cosine = _cosine(alone, reference)
+    cosine = cosines(alone, reference)
     worst = int(np.argmin(np.nan_to_num(cosine, nan=-1.0)))
     detail = {"texts": len(texts), "precision": built.precision}
     exact = built.precision == "fp32"
@@ -54,12 +54,6 @@ def encoder_gates(embedded: Embedded, limits: Limits) -> list[Gate]:
             detail=detail,
         ),
     ]
-
-
-def _cosine(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float32]:
-    norms = _norms(left) * _norms(right)
-    cosine: NDArray[np.float32] = (left * right).sum(axis=1) / np.maximum(norms, 1e-12)
-    return cosine
 
 
 def _norms(rows: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -13,6 +13,7 @@ from pintower.config import ExportConfig
 from pintower.contracts import BuiltGraph
 from pintower.errors import InputError, StudentError
 from pintower.export.build import GraphBuilder
+from pintower.export.choice import NoSuchForm
 from pintower.export.parity import Measurement
 from pintower.export.reference import Reference
 from pintower.export.timing import Latency, time_side_by_side
@@ -173,14 +174,25 @@ def _build(
     student: Student, target: Target, own: Reference, first: Reference, folder: Path
 ) -> tuple[BuiltGraph, list[Gate]]:
     """Build a query encoder; measure it against its own torch, its ranking against the first's."""
-    graph = GraphBuilder(
+    builder = GraphBuilder(
         student, target, folder, lambda name: own.calibration(name, target.calibration.texts)
-    ).build("query_encoder", target.precision["query_encoder"][0])
+    )
+    graph = _first_form(builder, target.precision["query_encoder"])
     measurement = Measurement(own, target, folder)
     gates = measurement.structure(graph)
     if not failed(gates):
         gates += measurement.encoder(graph) + measurement.ranking(graph, first)
     return graph, gates
+
+
+def _first_form(builder: GraphBuilder, precisions: Sequence[Precision]) -> BuiltGraph:
+    """Build the first precision in which the query encoder has a form."""
+    for precision in precisions[:-1]:
+        try:
+            return builder.build("query_encoder", precision)
+        except NoSuchForm:
+            continue
+    return builder.build("query_encoder", precisions[-1])
 
 
 def _row(

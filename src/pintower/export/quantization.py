@@ -7,6 +7,7 @@ import onnx
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from pintower.contracts import GraphContract
+from pintower.export.choice import NoSuchForm
 from pintower.export.int8.network import Network
 from pintower.export.tracing import conform
 
@@ -27,7 +28,12 @@ def write_dynamic_int8(source: Path, target: Path, contract: GraphContract) -> N
         source: the fused fp32 file.
         target: where the int8 file goes.
         contract: of both; inputs and outputs keep their types.
+
+    Raises:
+        NoSuchForm: if the graph has no product that can be in int8.
     """
+    if not _has_products(Network.load(source)):
+        raise NoSuchForm("int8: the graph has no product of a kind that is quantized")
     root = logging.getLogger()
     level = root.level
     root.setLevel(logging.ERROR)  # it advises, through the root logger, to do what was done here
@@ -45,6 +51,15 @@ def write_dynamic_int8(source: Path, target: Path, contract: GraphContract) -> N
     finally:
         root.setLevel(level)
     conform(target, contract)
+
+
+def _has_products(network: Network) -> bool:
+    """Whether some activation is multiplied with a weight."""
+    weights = {weight.name for weight in network.model.graph.initializer}
+    return any(
+        node.op_type in ("MatMul", "Attention") and weights & set(node.input)
+        for node in network.nodes
+    )
 
 
 def _of_features(source: Path) -> list[str]:

@@ -1,5 +1,6 @@
 """From a torch module to an ONNX file that is what its contract says."""
 
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,9 +9,12 @@ from pathlib import Path
 import onnx
 import torch
 from torch import nn
+from torch.onnx.errors import UnsupportedOperatorError
 from transformers import PreTrainedModel
+from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
 
 from pintower.contracts import DType, GraphContract, Tensor
+from pintower.errors import StudentError
 
 __all__ = ["conform", "trace"]
 
@@ -30,6 +34,9 @@ def trace(graph: nn.Module, contract: GraphContract, path: Path) -> None:
         graph: takes the contract's inputs, in lower case, and returns its outputs by name.
         contract: resolved.
         path: of the file.
+
+    Raises:
+        StudentError: naming the operator or the code that has no ONNX form.
     """
     tensors = (*contract.inputs, *contract.outputs)
     names = [tensor.name.lower() for tensor in contract.inputs]
@@ -41,24 +48,35 @@ def trace(graph: nn.Module, contract: GraphContract, path: Path) -> None:
         for tensor in tensors
     }
     with torch.no_grad(), _eager_attention(graph), warnings.catch_warnings():
-        # The tracer warns of every Python branch it follows; the parity gates measure what it made.
-        warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)  # type: ignore[attr-defined]
-        # A decoder's mask is looked up by position, which is never negative.
-        warnings.filterwarnings("ignore", message="Exporting aten::index operator")
-        # The older exporter is meant; torch says several times that there is a newer one.
-        warnings.filterwarnings("ignore", message="You are using the legacy TorchScript-based")
-        warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"torch\.onnx")
-        torch.onnx.export(
-            graph.eval(),
-            (inputs,),
-            path,
-            input_names=names,
-            output_names=[tensor.name for tensor in contract.outputs],
-            dynamic_axes=varying,
-            opset_version=contract.opset,
-            dynamo=False,
-        )
+        # The tracer warns of every Python branch it follows, of itself as the older of two, and of
+        # what a model's code does: the gates measure what it made.
+        warnings.simplefilter("ignore")
+        try:
+            torch.onnx.export(
+                graph.eval(),
+                (inputs,),
+                path,
+                input_names=names,
+                output_names=[tensor.name for tensor in contract.outputs],
+                dynamic_axes=varying,
+                opset_version=contract.opset,
+                dynamo=False,
+            )
+        except Exception as error:  # the code that is traced is of any family of models
+            raise StudentError(
+                f"The {contract.name} cannot be written as an ONNX graph of opset "
+                f"{contract.opset}: {_reason(error)}. Not supported."
+            ) from error
     conform(path, contract)
+
+
+def _reason(error: Exception) -> str:
+    """Return what stopped the exporter: an operator's name, or the first line of its message."""
+    if isinstance(error, UnsupportedOperatorError):
+        operator = re.search(r"operator '([^']+)'", str(error))
+        return f"it has no form of {operator[1]}" if operator else str(error).splitlines()[0]
+    lines = str(error).strip().splitlines()
+    return f"torch's exporter ends in {type(error).__name__}: {lines[0] if lines else ''}"
 
 
 @contextmanager
@@ -74,11 +92,15 @@ def _eager_attention(graph: nn.Module) -> Iterator[None]:
         if isinstance(module, PreTrainedModel) and module.config._attn_implementation is not None
     ]
     before = [config._attn_implementation for config in configs]
+    mask = ALL_MASK_ATTENTION_FUNCTIONS["eager"]
     try:
         for config in configs:
             config._attn_implementation = "eager"
+        # Masks are made by broadcasting: what vmap does inside a trace ends in an error.
+        ALL_MASK_ATTENTION_FUNCTIONS["eager"] = lambda **named: mask(**{**named, "use_vmap": False})
         yield
     finally:
+        del ALL_MASK_ATTENTION_FUNCTIONS["eager"]
         for config, name in zip(configs, before, strict=True):
             config._attn_implementation = name
 

@@ -27,11 +27,22 @@ def largest_id(tokenizer: Tokenizer) -> int:
 
 
 def table_rows(encoder: SentenceTransformer) -> int:
-    """Return the rows of an encoder's embedding table of tokens."""
+    """Return the rows of an encoder's embedding table of tokens.
+
+    Raises:
+        StudentError: if it has no such table.
+    """
     first = encoder[0]
-    static = isinstance(first, StaticEmbedding)
-    table = first.embedding if static else first.auto_model.get_input_embeddings()
-    return int(table.num_embeddings)
+    if isinstance(first, StaticEmbedding):
+        return int(first.embedding.num_embeddings)
+    try:
+        rows = first.auto_model.get_input_embeddings().num_embeddings
+    except (AttributeError, NotImplementedError) as error:
+        raise StudentError(
+            f"A {type(first.auto_model).__name__} has no table with an embedding for each token, "
+            "which its ids could be held against. Not supported."
+        ) from error
+    return int(rows)
 
 
 def require_rows(tokenizer: Tokenizer, rows: int, name: object) -> None:

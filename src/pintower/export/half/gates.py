@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer
 
-from pintower.export.embedded import Embedded
+from pintower.export.embedded import Embedded, cosines
 from pintower.export.half.rounding import write_rounded
 from pintower.gates import Gate, gate
 from pintower.models.onnx_session import GraphEncoder, open_graph
@@ -35,12 +35,12 @@ def half_gate(embedded: Embedded, path: Path, tokenizer: Tokenizer, limits: Limi
         embeddings = GraphEncoder(open_graph(rounded, built), tokenizer).embed(
             texts, embedded.vectors
         )
-    cosines = (embeddings * reference).sum(axis=1)
+    cosine = cosines(embeddings, reference)
     lost = int((~np.isfinite(embeddings)).any(axis=1).sum())
-    worst = int(np.argmin(np.nan_to_num(cosines, nan=-1.0)))
+    worst = int(np.argmin(np.nan_to_num(cosine, nan=-1.0)))
     return gate(
         f"{built.name}.half_min_cosine",
-        cosines.min(),
+        cosine.min(),
         limits.encoder_min_cosine,
         better="higher",
         detail={"texts": len(texts), "not_finite": lost, "worst": texts[worst][:_SHOWN]},

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pintower.export.choice import NoSuchForm
 from pintower.export.int8.calibration import Calibration, record
 from pintower.export.int8.layer_norms import split_layer_norms
 from pintower.export.int8.network import CONTRIB, Network
@@ -55,10 +56,15 @@ def prepare(
         texts: to calibrate on.
         method: of the ranges.
         max_error: of a product's result, relative to its size.
+
+    Raises:
+        NoSuchForm: if the graph has no product that can be in int8.
     """
     network = Network.load(source)
     split_layer_norms(network)
     groups = group_by_source(find_sites(network))
+    if not groups:
+        raise NoSuchForm("int8: the graph has no product of a kind that is quantized")
     with tempfile.TemporaryDirectory(dir=source.parent, prefix=".calibrate-") as folder:
         rows = record(network, list(groups), texts, Path(folder))
     scales = {

@@ -1,7 +1,9 @@
 """An encoder that can be served as it is: what is taken, and what is refused before it is used."""
 
+import inspect
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,9 +22,11 @@ from pintower.models.adoption.kinds import SUPPORTED, require_known_kinds
 from pintower.models.adoption.routes import routed
 from pintower.models.pretrained import load_pretrained
 
-__all__ = ["Adopted", "adopt_encoder"]
+__all__ = ["Adopted", "adopt_encoder", "embedding_text"]
 
 logger = logging.getLogger(__name__)
+
+_SHOWN = 200
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,12 @@ def adopt_encoder(folder: Path, pooling: str | None) -> Adopted:
     sides = [routed(encoder, side, folder) for side in ("query", "document")]
     for modules in sides:
         _require_servable(modules, folder)
+        if not isinstance(modules[0], StaticEmbedding):
+            _mend_tokenizer(modules[0])
     query, pin = (_complete(modules, similarity) for modules in sides)
+    for encoder in (query, pin):
+        with embedding_text():
+            encoder.encode(["a"], prompt="", show_progress_bar=False)
     widths = query.get_embedding_dimension(), pin.get_embedding_dimension()
     if widths[0] != widths[1]:
         raise StudentError(
@@ -74,6 +83,39 @@ def adopt_encoder(folder: Path, pooling: str | None) -> Adopted:
             f"{widths[1]}: they cannot be compared. Give both routes layers that end in one width."
         )
     return Adopted(query, query if sides[0] == sides[1] else pin)
+
+
+@contextmanager
+def embedding_text() -> Iterator[None]:
+    """Say in one line that an encoder does not embed text, whatever its code ends in.
+
+    Raises:
+        StudentError: if the block fails.
+    """
+    try:
+        yield
+    except Exception as error:  # code of any family of models
+        raise StudentError(
+            "The encoder cannot be served: it does not embed text from token ids and mask alone "
+            f"({type(error).__name__}: {' '.join(str(error).split())[:_SHOWN]}). Not supported."
+        ) from error
+
+
+def _mend_tokenizer(transformer: Any) -> None:
+    """Let sentence-transformers itself embed with tokenizers that it stumbles over.
+
+    Llama's and its relatives' have no token to pad with; which one it is does not matter behind a
+    mask. Some give token types to a model that takes none.
+    """
+    tokenizer = transformer.tokenizer
+    if tokenizer.pad_token is None:
+        first = tokenizer.convert_ids_to_tokens(0)
+        tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token or first
+    taken = inspect.signature(transformer.auto_model.forward).parameters
+    names = tokenizer.model_input_names
+    tokenizer.model_input_names = [
+        name for name in names if name != "token_type_ids" or name in taken
+    ]
 
 
 def _complete(modules: Sequence[nn.Module], similarity: str) -> SentenceTransformer:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from pintower.errors import StudentError
-from pintower.models.adoption.encoder import Adopted
+from pintower.models.adoption.encoder import Adopted, embedding_text
 from pintower.models.embedding import embed_texts
 from pintower.models.encoders import load_encoder, save_encoder
 from pintower.models.first_module import limit_tokens
@@ -27,6 +27,9 @@ _PROBES = (
 )
 _ALLOWED = 1e-4
 """Largest difference of an element, for an embedding of length one."""
+
+_TOGETHER = 1 << 40
+"""Tokens of a batch that holds all probes."""
 
 
 def lay_out(
@@ -68,7 +71,8 @@ def largest_difference(encoder: Adopted, student: Student) -> float:
         embedding.
 
     Raises:
-        StudentError: if it is larger than 1e-4.
+        StudentError: if it is larger than 1e-4, if an embedding depends by more than that on the
+            padding beside a text, or if the encoder cannot embed text at all.
     """
     rules, layout = student.rendering, student.layout
     sides = (
@@ -80,11 +84,22 @@ def largest_difference(encoder: Adopted, student: Student) -> float:
     differences = []
     for own, tower, folder, prefix, tokens in sides:
         texts = [prefix + probe for probe in _PROBES]
+        tokenizer = load_tokenizer(folder, tokens)
         limit_tokens(own, tokens)
-        wanted = own.encode(texts, prompt="", show_progress_bar=False)
-        given = embed_texts(tower, load_tokenizer(folder, tokens), texts)
+        with embedding_text():
+            # One by one: what the library makes of a batch depends on the side that it pads.
+            wanted = own.encode(texts, prompt="", batch_size=1, show_progress_bar=False)
+            given = embed_texts(tower, tokenizer, texts, batch_tokens=_TOGETHER, shown=False)
+            alone = embed_texts(tower, tokenizer, texts, batch_tokens=1, shown=False)
         length = float(np.linalg.norm(wanted, axis=1).max())
         differences.append(float(np.abs(given - wanted).max()) / length)
+        padding = float(np.abs(given - alone).max()) / length
+        if not padding <= _ALLOWED:
+            raise StudentError(
+                f"The encoder cannot be served: a text's embedding moves by {padding:.2g} with the "
+                f"padding beside it, at most {_ALLOWED:g} is allowed. Its layers look at places "
+                "that the mask leaves out, or mix texts of a batch. Not supported."
+            )
     if not max(differences) <= _ALLOWED:
         raise StudentError(
             "The encoder cannot be served as it is: from token ids and mask alone its embeddings "
