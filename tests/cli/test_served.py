@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,7 +38,7 @@ CONFIG = RepositoryConfig(pairs=20, candidates=10, golden_queries=3, served_gate
 @pytest.fixture
 def workdir(stage_folders: dict[str, Path], built: Path, tmp_path: Path) -> Path:
     """A work folder as a build leaves it."""
-    workdir = tmp_path / "work"
+    workdir = tmp_path / "[shop] jo'sé"
     for name, folder in {**stage_folders, "models": built}.items():
         shutil.copytree(folder, workdir / name)
         if not (workdir / name / "manifest.json").is_file():
@@ -53,7 +54,7 @@ def complete(folder: Path) -> None:
 def embed_new_pin(workdir: Path, student: Path) -> None:
     """Add a pin to the catalogue and embed it, as the stages data and pins do."""
     path = workdir / "data" / "pins.parquet"
-    pins = pl.read_parquet(path)
+    pins = pl.read_parquet(path, glob=False)
     new = pins[:1].with_columns(pin_id=pl.lit("new"), title=pl.lit("red shoes brand new"))
     pl.concat([pins, new]).write_parquet(path)
     shutil.rmtree(workdir / "pins")
@@ -106,7 +107,7 @@ def test_a_server_of_the_release_before_is_not_asked(
         with pytest.raises(RepositoryError, match="another release .* its pin snapshot is") as told:
             query(workdir, *options)
         assert told.value.exit_code == 2
-        assert f"pintower serve {workdir / 'models'}" in str(told.value)
+        assert f"pintower serve {shlex.quote(str(workdir / 'models'))}" in str(told.value)
     assert "new" in query(workdir, "--start")
     with TritonServer(server.environment, workdir / "models", addresses=free_addresses()) as anew:
         assert "new" in query(workdir, "--url", anew.addresses.grpc_url)

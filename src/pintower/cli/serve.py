@@ -223,7 +223,7 @@ def _print_ranking(
 ) -> None:
     import polars as pl
 
-    titles_table = pl.read_parquet(workdir / "pins" / "titles.parquet")
+    titles_table = pl.read_parquet(workdir / "pins" / "titles.parquet", glob=False)
     titles = dict(zip(titles_table["pin_id"], titles_table["title"], strict=True))
     order = np.argsort(-scores.score, kind="stable")[:top]
     if as_json:

@@ -80,7 +80,7 @@ class CandidateIndex:
         except ValueError as error:
             raise DatasetError(str(error)) from error
         index = bm25s.BM25.load(os.fspath(folder), mmap=True)
-        return cls(pl.read_parquet(folder / _IDS)["pin_id"], index)
+        return cls(pl.read_parquet(folder / _IDS, glob=False)["pin_id"], index)
 
     def search(self, query: str, n: int) -> list[str]:
         """Return up to ``n`` pin ids, best first; pins without a term of the query are left out.

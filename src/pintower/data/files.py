@@ -104,7 +104,7 @@ def read_parquet(path: Path, kinds: Mapping[str, Kind], *, others: bool = True) 
     try:
         if not others:
             require(list(pl.read_parquet_schema(path)), list(kinds), Origin(path))
-        frame = pl.read_parquet(path, columns=None if others else list(kinds))
+        frame = pl.read_parquet(path, columns=None if others else list(kinds), glob=False)
     except (pl.exceptions.PolarsError, OSError) as error:
         with path.open("rb") as file:
             found = named_by_content(file.read(HEAD))

@@ -46,7 +46,7 @@ class Source:
         shards = sorted(self.labels.glob("labels-*.parquet")) if self.labels else []
         if not shards:
             return pl.DataFrame(schema=dict.fromkeys(_PAIR, pl.String))
-        return pl.concat([pl.read_parquet(shard, columns=_PAIR) for shard in shards])
+        return pl.concat([pl.read_parquet(shard, columns=_PAIR, glob=False) for shard in shards])
 
     @property
     def trained_on(self) -> pl.DataFrame:
@@ -56,8 +56,8 @@ class Source:
     @property
     def shown(self) -> pl.DataFrame:
         """Distinct impressions of pins that are there: ``query`` and ``pin_id``."""
-        pairs = pl.scan_parquet(self.data / f"{IMPRESSIONS}.parquet").select(_PAIR)
-        there = pl.scan_parquet(self.data / f"{PINS}.parquet").select("pin_id")
+        pairs = pl.scan_parquet(self.data / f"{IMPRESSIONS}.parquet", glob=False).select(_PAIR)
+        there = pl.scan_parquet(self.data / f"{PINS}.parquet", glob=False).select("pin_id")
         pairs = pairs.unique(maintain_order=True)
         return pairs.join(there, on="pin_id", how="semi", maintain_order="left").collect()
 
@@ -78,7 +78,7 @@ class Source:
 
     def pins(self, of: pl.DataFrame, *, vectors: bool) -> pl.DataFrame:
         """Return texts, and feature vectors if wanted, of the pins of some pairs, by their id."""
-        table = pl.scan_parquet(self.data / f"{PINS}.parquet")
+        table = pl.scan_parquet(self.data / f"{PINS}.parquet", glob=False)
         columns = ["pin_id", *TEXT_COLUMNS]
         if vectors:
             names = table.collect_schema().names()

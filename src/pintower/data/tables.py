@@ -88,4 +88,4 @@ def read_table(folder: Path, table: str) -> pl.DataFrame:
     path = folder / f"{table}.parquet"
     if not path.is_file():
         raise DatasetError(f"{path} does not exist; run the data stage first.")
-    return pl.read_parquet(path)
+    return pl.read_parquet(path, glob=False)

@@ -62,7 +62,7 @@ class EncoderTexts:
         Raises:
             StudentError: if it lacks them, or they are of another width.
         """
-        table = pl.read_parquet(path)
+        table = pl.read_parquet(path, glob=False)
         if not width:
             return cls(table["text"].to_list(), None)
         given = table["features"].list.len().unique().to_list() if "features" in table else [0]
@@ -120,7 +120,7 @@ class Calibration:
             queries=EncoderTexts.load(folder / "queries.parquet", query_width),
             pins=EncoderTexts.load(folder / "pins.parquet", pin_width),
             compared_queries=EncoderTexts.load(folder / "compared_queries.parquet", query_width),
-            compared_pins=pl.read_parquet(folder / "compared_pins.parquet"),
+            compared_pins=pl.read_parquet(folder / "compared_pins.parquet", glob=False),
         )
 
 

@@ -59,7 +59,11 @@ def read_examples(
 
 def _read_labels(folder: Path) -> pl.DataFrame:
     shards = sorted(folder.glob("labels-*.parquet"))
-    labels = pl.concat([pl.read_parquet(shard) for shard in shards]) if shards else pl.DataFrame()
+    labels = (
+        pl.concat([pl.read_parquet(shard, glob=False) for shard in shards])
+        if shards
+        else pl.DataFrame()
+    )
     if labels.is_empty():
         raise DatasetError(f"{folder} holds no labels; run the labels stage first.")
     return labels

@@ -21,7 +21,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pintower.data.catalogue import Catalogue
-from pintower.errors import DatasetError
+from pintower.errors import DatasetError, InputError
 from pintower.models.pin_keys import KEYS, PinKeys
 from pintower.pins.store import PinStore
 from pintower.progress import track
@@ -97,6 +97,11 @@ def find_difference(
     if processes is None:
         processes = len(os.sched_getaffinity(0)) if catalogue.large() else 0
     with TemporaryDirectory(prefix="pintower-difference-") as folder:
+        if "?" in folder:
+            raise InputError(
+                f"DuckDB cannot work in {folder}, where temporary files lie: it takes the question "
+                "mark for its own. Set TMPDIR to another folder."
+            )
         limits = {"memory_limit": _MEMORY, "temp_directory": str(Path(folder) / "spilled")}
         with duckdb.connect(str(Path(folder) / "keys.duckdb"), config=limits) as base:
             width = sum(column["width"] for column in keys.columns)

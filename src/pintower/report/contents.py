@@ -37,8 +37,8 @@ def gather(inputs: Mapping[str, Path], examples: int, plan: Path | None) -> dict
     bench = read_json(inputs["bench"] / "results.json")
     dataset = read_json(inputs["data"] / "dataset.json")
     release = read_json(inputs["repository"] / "release.json")
-    predictions = pl.read_parquet(inputs["evaluation"] / "predictions.parquet")
-    titles = pl.read_parquet(inputs["pins"] / "titles.parquet")
+    predictions = pl.read_parquet(inputs["evaluation"] / "predictions.parquet", glob=False)
+    titles = pl.read_parquet(inputs["pins"] / "titles.parquet", glob=False)
     models = [name for name in metrics["models"] if name in predictions.columns]
     by_query = quality_by_query(predictions, models)
 

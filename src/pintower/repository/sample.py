@@ -62,7 +62,9 @@ def draw_queries(
     path = inputs["data"] / f"{QUERY_LOG}.parquet" if "data" in inputs else None
     if path is None or not path.is_file():
         return [raw.decode("utf-8", "replace") for raw in PROBES.values()][:count]
-    distinct = pl.scan_parquet(path).select(pl.col("query").unique()).collect()["query"].sort()
+    distinct = (
+        pl.scan_parquet(path, glob=False).select(pl.col("query").unique()).collect()["query"].sort()
+    )
     rows = generator.permutation(len(distinct))[:count]
     drawn: list[str] = distinct.gather(rows).to_list()
     return drawn
