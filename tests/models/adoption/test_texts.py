@@ -85,6 +85,15 @@ def test_lengths_of_each_side_that_an_encoder_states_are_kept(
     assert (rendering.query_max_tokens, rendering.pin_max_tokens) == (20, 60)
 
 
+def test_queries_that_the_encoder_fills_up_are_refused(backbone: Path, tmp_path: Path) -> None:
+    write_encoder(tmp_path, backbone, Pooling(32))
+    path = tmp_path / "sentence_bert_config.json"
+    expansion = {"query_expansion": {"strategy": "fixed", "length": 20}}
+    path.write_text(json.dumps({**json.loads(path.read_text()), **expansion}))
+    with pytest.raises(StudentError, match="fills queries up with mask tokens"):
+        rendering_for(adopt_encoder(tmp_path, None), StudentConfig(), ("", ""))
+
+
 def test_more_tokens_than_the_encoder_takes_are_warned_of(
     backbone: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -63,10 +63,11 @@ def adopt(config: StudentConfig, data: Path, folder: Path) -> dict[str, Any]:
         DatasetError: if there is neither enough text nor judgments to tell levels from.
     """
     started = time.monotonic()
+    prefixes = chosen_prefixes(config)
     encoder = adopt_encoder(pretrained_folder(config.query_encoder), config.pooling)
     for side in (encoder.query, encoder.pin):
         require_rows(own_tokenizer(side), table_rows(side), config.query_encoder)
-    rendering = rendering_for(encoder, config, chosen_prefixes(config))
+    rendering = rendering_for(encoder, config, prefixes)
     statistics = MatchStatistics.load(data / MATCH_STATISTICS)
     student = lay_out(encoder, rendering, statistics, folder)
     for tower in (student.query_encoder, student.pin_encoder):

@@ -8,6 +8,7 @@ from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer
 
 from pintower.config import StudentConfig
+from pintower.errors import StudentError
 from pintower.models.adoption.encoder import Adopted
 from pintower.models.first_module import longest_input, own_tokenizer
 from pintower.models.prefixes import require_plain, require_room
@@ -47,8 +48,15 @@ def rendering_for(encoder: Adopted, config: StudentConfig, prefixes: tuple[str, 
         prefixes: before a query and before a pin text.
 
     Raises:
-        StudentError: if a prefix leaves no room for text, or holds a special token.
+        StudentError: if a prefix leaves no room for text or holds a special token, or queries are
+            filled up with tokens of the encoder's own.
     """
+    if getattr(encoder.query[0], "query_expansion", None):
+        raise StudentError(
+            "The encoder fills queries up with mask tokens (query_expansion in "
+            "sentence_bert_config.json), which pintower does not. Take that out of its files, if "
+            "it was trained without."
+        )
     query_prefix, pin_prefix = prefixes
     tokenizers = {side: own_tokenizer(side) for side in (encoder.query, encoder.pin)}
     query_tokens = _limit(encoder.query, "query", config.query_max_tokens, query_prefix)
