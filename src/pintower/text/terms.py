@@ -34,8 +34,8 @@ from .unicode_table import LETTERS, MARKS, PICTOGRAPHS, UNSPACED
 __all__ = ["term_id", "terms"]
 
 _MOST_PARTS = 6
-_LONGEST_KEPT = 64
-"""Characters of a text between blanks whose terms are remembered."""
+_LONGEST_KEPT = 16
+"""Characters of a text between blanks whose terms are remembered; all take 40 MB at most."""
 
 _SIGNS = r"'_\-"
 _POINTS = ".,/"
@@ -107,7 +107,7 @@ def _terms(text: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-_known_terms = lru_cache(maxsize=1 << 15)(_terms)
+_known_terms = lru_cache(maxsize=1 << 14)(_terms)
 
 
 def _neighbours(characters: Sequence[str]) -> list[str]:
