@@ -53,7 +53,8 @@ def open_tokenizer(path: Path, max_tokens: int) -> Tokenizer:
     """Return a tokenizer that cuts at ``max_tokens`` and never pads.
 
     It cuts on the side that the encoder's own settings beside it state, else that its file states.
-    A special token's name in a text ("[SEP]") is text: no user can write a special token.
+    A special token's name in a text ("[SEP]") is text, which no user can write as the token; but a
+    vocabulary of kind Unigram (sentencepiece) may have the name ("</s>") for a piece.
     """
     tokenizer = Tokenizer.from_file(str(path))
     tokenizer.no_padding()

@@ -27,6 +27,9 @@ _OF_A_GRAPH = {
     "batch_sensitivity": "largest change of a cosine, alone or in a batch",
     "batch_flips": "share of top-8 pairs that swap in a batch",
     "tokenizer": "odd texts with token ids other than Hugging Face's",
+    "rendering": "share of logged queries served as other tokens than those typed",
+    "vocabulary": "largest token id a text can become, against the embedding table",
+    "alike": "share of real texts whose embedding another has too",
     "repeat_max_abs": "difference from run to run",
     "threads_sensitivity": "largest change of a cosine, one thread or two",
     "invalid_rows": "faults with rows that are not finite",
@@ -35,8 +38,8 @@ _OF_A_GRAPH = {
 _CHOICES = ("query_encoder.precision", "pin_encoder.precision")
 _IN_TARGET = "target."
 
-_VERSIONS = (".opset", ".ir_version")
-"""Gates on a version: at its limit is as good as far from it."""
+_VERSIONS = (".opset", ".ir_version", ".vocabulary")
+"""Gates on a version or a size: at its limit is as good as far from it."""
 
 _OF_THE_PREFLIGHT = {
     "opset": "Newest ONNX opset of the contracts",
