@@ -165,6 +165,11 @@ def lock_folder(folder: Path, instead: str) -> Iterator[None]:
     Raises:
         SetupError: if the folder cannot be made or another process has it.
     """
+    if any("\udc80" <= letter <= "\udcff" for letter in str(folder.absolute())):
+        raise SetupError(
+            f"The path {str(folder.absolute())!r} has bytes that are not UTF-8, which libraries "
+            f"cannot write to. Rename the folder, or {instead}."
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -1,4 +1,5 @@
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -85,6 +86,23 @@ def test_an_interrupt_says_that_the_same_command_goes_on(
     assert running.returncode == code
     assert f"{told}; run the same command again to go on" in said
     assert "Traceback" not in said
+
+
+def test_a_path_that_is_not_utf8_is_refused_at_once(tmp_path: Path) -> None:
+    folder = os.fsdecode(b"caf\xe9")
+    done = pintower("run", "smoke", "--until", "data", "--workdir", folder, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert r"caf\udce9' has bytes that are not UTF-8" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_terminal_that_knows_few_letters_is_written_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    done = pintower("doctor", cwd=tmp_path)
+    assert r"\u2713" in done.stdout  # a tick
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("imported", ["typer", "pydantic"])

@@ -1,5 +1,6 @@
 """How the command line looks: logs and progress on stderr, results on stdout."""
 
+import io
 import json
 import logging
 import signal
@@ -96,6 +97,9 @@ class _Lines:
 
 def set_up_logging() -> Listener:
     """Send the library's logs to stderr and return the listener for its progress."""
+    for stream in (sys.stdout, sys.stderr):  # a terminal may know few letters
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     handler: logging.Handler
     if stderr.is_terminal:  # lines above the bars
         handler = RichHandler(console=stderr, show_path=False, show_level=False)
