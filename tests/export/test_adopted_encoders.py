@@ -62,6 +62,7 @@ def pins_folder(tiny_pins: pl.DataFrame, tmp_path_factory: pytest.TempPathFactor
             {},
         ),
         ("bert", [Pooling(32, "weightedmean"), Normalize()], {}),
+        ("bert", [Normalize(module_input_name="token_embeddings"), Pooling(32, "mean")], {}),
         ("distilbert", [Pooling(32, "cls"), Normalize()], {}),
         ("mpnet", [Pooling(32, "mean"), Normalize()], {}),
         ("roberta", [Pooling(32, "mean"), Normalize()], {"prompts": PROMPTS}),

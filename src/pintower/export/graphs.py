@@ -47,11 +47,16 @@ class EncoderGraph(nn.Module):
                 state["sentence_embedding"] = _mean(state["token_embeddings"], attention_mask)
             elif isinstance(module, StaticEmbedding):
                 state["sentence_embedding"] = mean_of_rows(module, state)
-            elif isinstance(module, Normalize):
+            elif isinstance(module, Normalize) and _reads(module) == "sentence_embedding":
                 state["sentence_embedding"] = _unit(state["sentence_embedding"])
             else:
                 state = module(state)
         return {"EMBEDDING": state["sentence_embedding"]}
+
+
+def _reads(module: Normalize) -> str:
+    """Return what a normalization reads: it may be told to read the tokens' embeddings."""
+    return getattr(module, "module_input_name", "sentence_embedding")
 
 
 def _mean(tokens: Tensor, mask: Tensor) -> Tensor:

@@ -38,8 +38,9 @@ def table_rows(encoder: SentenceTransformer) -> int:
     try:
         rows = first.auto_model.get_input_embeddings().num_embeddings
     except (AttributeError, NotImplementedError) as error:
+        kind = type(getattr(first, "auto_model", first)).__name__
         raise StudentError(
-            f"A {type(first.auto_model).__name__} has no table with an embedding for each token, "
+            f"A {kind} has no table with an embedding for each token, "
             "which its ids could be held against. Not supported."
         ) from error
     return int(rows)
