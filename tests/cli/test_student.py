@@ -94,6 +94,31 @@ def test_judgments_of_a_dataset_fit_the_head(
     assert "cross-validated by query" in again.stdout
 
 
+def test_lengths_are_options_and_what_they_cut_is_said(
+    tiny_backbone: Path, dataset: Path, tmp_path: Path
+) -> None:
+    arguments = ["from-encoder", str(tiny_backbone), "--dataset", str(dataset), "--out", "mine"]
+    lengths = ["--query-max-tokens", "40", "--pin-max-tokens", "20", "--source-max-chars", "4"]
+    done = pintower("student", *arguments, *lengths, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    said = " ".join(done.stdout.split())
+    assert "Queries are cut at 40 tokens; pins at 20 tokens, each text source at 4 char" in said
+    assert "20 of 20 pins are cut, and lose " in said
+    assert "0 of 10 queries are cut." in said
+    rendering = load_student(tmp_path / "mine").rendering
+    assert (rendering.query_max_tokens, rendering.pin_max_tokens) == (40, 20)
+    assert rendering.source_max_chars == 4
+
+
+def test_a_prompt_that_leaves_no_room_is_bad_input(tiny_backbone: Path, tmp_path: Path) -> None:
+    prefix = ["--query-prefix", "a garden bench: " * 60]
+    done = pintower("student", "from-encoder", str(tiny_backbone), *prefix, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "There is no room for a query: of 128 tokens" in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+    assert list((tmp_path / "artifacts" / "students").iterdir()) == []
+
+
 def test_a_users_own_folder_is_refused_and_left_alone(tiny_backbone: Path, tmp_path: Path) -> None:
     mine = tmp_path / "mine" / "thesis.txt"
     mine.parent.mkdir()
