@@ -90,7 +90,7 @@ def test_rotary_angles_and_buckets_of_positions_stay_in_fp32(traced: Traced) -> 
     rotary, _ = traced("qwen3")
     angles = kept_operators(rotary, "rotary_emb")
     assert {"Cos", "Sin"} <= angles
-    assert angles & {"MatMul", "Mul"}  # position times frequency: transformers 4, transformers 5
+    assert angles & {"MatMul", "Mul"}  # position times frequency, as a release has it
     assert not kept_operators(rotary, "_proj")
     buckets, _ = traced("t5")
     assert {"Log", "Div", "Mul"} <= kept_operators(buckets, "SelfAttention")
