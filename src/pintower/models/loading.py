@@ -88,7 +88,7 @@ def _recorded() -> Iterator[list[LoadedModel]]:
 
 def _explained(error: Exception, folder: Path) -> str:
     """Return an error of the libraries in one line, with what may be behind it."""
-    if isinstance(error, pickle.UnpicklingError):
+    if any(isinstance(cause, pickle.UnpicklingError) for cause in _causes(error)):
         return (
             "its weights are pickled objects, not tensors alone, and reading those can run any "
             "code. Save it again as safetensors: save_pretrained(folder) writes them."
@@ -105,6 +105,12 @@ def _explained(error: Exception, folder: Path) -> str:
     said = " ".join(str(error).split()) or type(error).__name__
     shown = said if len(said) <= _SHOWN else f"{said[:_SHOWN]} ..."
     return shown + _newer(folder, settings)
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def _newer(folder: Path, settings: dict[str, Any]) -> str:
