@@ -1,7 +1,7 @@
 """From rows of the pins table to rows of the store, in whichever process."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -130,7 +130,7 @@ class PinEmbedder:
         found: list[str] = pins["title"].to_list()
         untitled = [row for row, title in enumerate(found) if not title]
         if untitled:
-            texts = pin_texts(pins[untitled], self.keys.rendering)
+            texts = pin_texts(pins[untitled], replace(self.keys.rendering, pin_prefix=""))
             for row, text in zip(untitled, texts, strict=True):
                 found[row] = "".join(words(text)[:_TITLE_WORDS]).strip()
         return found
