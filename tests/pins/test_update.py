@@ -1,6 +1,7 @@
 """Updating a store, with a graph of the tiny student."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import lance
@@ -305,3 +306,13 @@ def test_a_join_beyond_memory_spills(
     assert (len(found.new), len(found.deleted)) == (84_000, 42)
     assert (np.diff(found.new) == 1).all()
     assert lance.dataset(store.place).count_rows() == 42
+
+
+def test_a_title_made_of_text_is_without_the_pin_prefix(
+    embedder: PinEmbedder, pins: pl.DataFrame
+) -> None:
+    rendering = replace(embedder.keys.rendering, pin_prefix="passage: ")
+    prefixed = replace(embedder, keys=replace(embedder.keys, rendering=rendering))
+    found = prefixed.texts_only(pins).select(["pin_id", "title"]).to_pydict()
+    titles = dict(zip(found["pin_id"], found["title"], strict=True))
+    assert titles["\u00e9-first"].startswith("one two three")
