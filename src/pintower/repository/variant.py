@@ -27,9 +27,12 @@ def write_variant(repository: Path, serving: Serving, folder: Path) -> None:
     layout, variant = RepositoryLayout(repository.resolve()), RepositoryLayout(folder)
     contract = Contract.load(layout.contract)
     contract = contract.model_copy(update={"target": contract.target.served_as(serving)})
-    versions = Release.load(layout.release).models
-    for name, version in versions.items():
+    release = Release.load(layout.release)
+    for name, version in release.models.items():
         config = model_configs(contract, version)[name]
+        if name == "relevance":
+            for key, value in release.identity.items():
+                config.parameters[key].string_value = value
         config.model_warmup.extend(read_config(layout.config(name)).model_warmup)
         place = variant.config(name).parent
         place.mkdir()
