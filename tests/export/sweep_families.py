@@ -81,10 +81,11 @@ def in_child(family: str, target: str) -> str:
     if child == 0:
         os.close(reads)
         signal.alarm(_SECONDS)
-        with tempfile.TemporaryDirectory() as folder, open(os.devnull, "w") as nowhere:
-            with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
-                said = outcome(family, target, Path(folder))
-            os.write(writes, said.encode())
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (1, 2):
+            os.dup2(nowhere, stream)
+        with tempfile.TemporaryDirectory() as folder:
+            os.write(writes, outcome(family, target, Path(folder)).encode())
         os._exit(0)
     os.close(writes)
     with os.fdopen(reads, "rb") as pipe:
@@ -125,9 +126,11 @@ def write_small(family: str, folder: Path) -> None:
         shrink(config)
     if hasattr(config, "vocab_size"):
         config.vocab_size = len(tokenizer)
-    model = AutoModel.from_config(config)
-    if (weights := sum(weight.numel() for weight in model.parameters())) > _MOST_WEIGHTS:
+    with torch.device("meta"):
+        weights = sum(weight.numel() for weight in AutoModel.from_config(config).parameters())
+    if weights > _MOST_WEIGHTS:
         raise ValueError(f"{weights:,} weights with small sizes")
+    model = AutoModel.from_config(config)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 

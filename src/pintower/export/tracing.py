@@ -1,9 +1,9 @@
 """From a torch module to an ONNX file that is what its contract says."""
 
+import contextlib
 import re
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import onnx
@@ -47,7 +47,12 @@ def trace(graph: nn.Module, contract: GraphContract, path: Path) -> None:
         tensor.name.lower() if tensor in contract.inputs else tensor.name: _varying(tensor)
         for tensor in tensors
     }
-    with torch.no_grad(), _eager_attention(graph), warnings.catch_warnings():
+    with (
+        torch.no_grad(),
+        _eager_attention(graph),
+        warnings.catch_warnings(),
+        _no_dump(),
+    ):
         # The tracer warns of every Python branch it follows, of itself as the older of two, and of
         # what a model's code does: the gates measure what it made.
         warnings.simplefilter("ignore")
@@ -70,6 +75,20 @@ def trace(graph: nn.Module, contract: GraphContract, path: Path) -> None:
     conform(path, contract)
 
 
+@contextlib.contextmanager
+def _no_dump() -> Iterator[None]:
+    """Keep the exporter from writing the whole graph to stdout, a user's results, where it fails.
+
+    Its switch (``_jit_set_onnx_log_enabled``) is set again by the exporter itself.
+    """
+    log = torch._C._jit_onnx_log
+    torch._C._jit_onnx_log = lambda *_: None
+    try:
+        yield
+    finally:
+        torch._C._jit_onnx_log = log
+
+
 def _reason(error: Exception) -> str:
     """Return what stopped the exporter: an operator's name, or the first line of its message."""
     if isinstance(error, UnsupportedOperatorError):
@@ -79,7 +98,7 @@ def _reason(error: Exception) -> str:
     return f"torch's exporter ends in {type(error).__name__}: {lines[0] if lines else ''}"
 
 
-@contextmanager
+@contextlib.contextmanager
 def _eager_attention(graph: nn.Module) -> Iterator[None]:
     """Compute attention by single operators inside the block, with a mask that is added.
 
