@@ -66,8 +66,8 @@ def _used(item: LoadedModel, new_head: bool) -> list[str]:
         gradients = torch.autograd.grad(
             output.float().sum(), [weights[name] for name in named], allow_unused=True
         )
-    except Exception:  # code of any family, on a text of no family: then each weight counts
-        return lacking
+    except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError):
+        return lacking  # a family that takes no such text: then each weight counts
     unused = {name for name, given in zip(named, gradients, strict=True) if given is None}
     return [name for name in lacking if name not in unused]
 
