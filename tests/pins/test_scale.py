@@ -24,7 +24,8 @@ def test_the_bytes_of_a_plan_are_those_of_a_snapshot(tmp_path: Path) -> None:
     ids = [f"pin-{number:06d}" for number in range(5_000)]
     folder = write(tmp_path, ids, "int8")
     held = sum(path.stat().st_size for path in folder.glob("*.npy"))
-    given = Assumptions(5_000, width=2, precision="int8", id_bytes=10, terms=2, title_terms=3)
+    # The title "pin pin-000123" has the terms pin, pin, 000123 and pin000123.
+    given = Assumptions(5_000, width=2, precision="int8", id_bytes=10, terms=3, title_terms=4)
     assert make_plan(given).snapshot_bytes == pytest.approx(held, rel=0.01)
 
 
