@@ -152,6 +152,40 @@ def test_a_column_twice_in_parquet_is_refused(tmp_path: Path) -> None:
         read_dataset(tmp_path, judgments_required=False)
 
 
+@pytest.mark.parametrize(
+    ("name", "table"),
+    [
+        ("judgements.tsv", "judgments"),
+        ("Judgments.TSV", "judgments"),
+        ("judgments.txt", "judgments"),
+        ("query-log.tsv", "query_log"),
+        ("querylog.jsonl", "query_log"),
+        ("impression.csv", "impressions"),
+    ],
+)
+def test_a_table_under_another_name_is_told(tmp_path: Path, name: str, table: str) -> None:
+    """It would be left out without a word, and the student fitted without its judgments."""
+    (tmp_path / "pins.jsonl").write_text(PIN)
+    (tmp_path / name).write_text(JUDGED)
+    with pytest.raises(DatasetError, match=rf"{name} is not read: {table} can be {table}\.parquet"):
+        read_dataset(tmp_path, judgments_required=False)
+
+
+def test_files_of_other_names_do_not_matter(tmp_path: Path) -> None:
+    (tmp_path / "pins.jsonl").write_text(PIN)
+    (tmp_path / "judgments.tsv").write_text(JUDGED)
+    for name in ("README.md", "pins_old.jsonl", "judgments-2025.tsv", "LICENSE", "topics.tsv"):
+        (tmp_path / name).write_text("x")
+    assert len(read_dataset(tmp_path).judgments) == 1
+
+
+def test_a_link_to_nothing_is_told(tmp_path: Path) -> None:
+    (tmp_path / "pins.jsonl").write_text(PIN)
+    (tmp_path / "judgments.tsv").symlink_to(tmp_path / "gone")
+    with pytest.raises(DatasetError, match=r"judgments\.tsv is a link to nothing"):
+        read_dataset(tmp_path, judgments_required=False)
+
+
 def test_a_folder_named_like_a_table_is_told(tmp_path: Path) -> None:
     (tmp_path / "pins.parquet").mkdir()
     write(tmp_path / "pins.parquet", "part-0", "parquet", TABLES["pins"])

@@ -10,6 +10,7 @@ downloaded, see :mod:`pintower.data.layouts`.
 import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 import polars as pl
@@ -26,6 +27,9 @@ from pintower.errors import DatasetError
 __all__ = ["Dataset", "fingerprint", "read_dataset"]
 
 _log = logging.getLogger(__name__)
+
+_ALIKE = 0.75
+"""Likeness (difflib's ratio) from which a file's name is taken for a table's, misspelt."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ def read_dataset(
     """
     if (public := _find_public(folder)) is not None:
         return _read_public(*public, feature_columns)
-    _refuse_other_endings(folder)
+    _refuse_unread(folder)
     path = _required(folder, PINS)
     pins = clean_pins(read_rows(path, PINS, feature_columns or ()), feature_columns)
     judged = _required(folder, JUDGMENTS) if judgments_required else find_file(folder, JUDGMENTS)
@@ -92,16 +96,22 @@ def read_dataset(
     )
 
 
-def _refuse_other_endings(folder: Path) -> None:
-    """Refuse a table in a format that is not read, rather than leave it out."""
+def _refuse_unread(folder: Path) -> None:
+    """Refuse a table in a format or under a name that is not read, rather than leave it out."""
     for entry in sorted(folder.iterdir()) if folder.is_dir() else []:
-        table, _, ending = entry.name.partition(".")
-        if table not in SCHEMAS or ending in ENDINGS or (entry.is_dir() and not ending):
+        name, _, ending = entry.name.partition(".")
+        if entry.is_dir() and not ending:
             continue
-        if not find_file(folder, table):
+        if name in SCHEMAS and not entry.exists():
+            raise DatasetError(f"{entry} is a link to nothing. Mend it, or take it away.")
+        if name in SCHEMAS and ending in ENDINGS:
+            continue
+        alike = get_close_matches(name.lower().replace("-", "_"), SCHEMAS, 1, _ALIKE)
+        if alike and not find_file(folder, alike[0]):
+            remedy = "Convert it" if name in SCHEMAS else "Rename it"
             raise DatasetError(
-                f"{entry} is not read: {table} can be {_names(table)}. Convert it, or take it out "
-                "of the folder."
+                f"{entry} is not read: {alike[0]} can be {_names(alike[0])}. {remedy}, or take it "
+                "out of the folder."
             )
 
 
