@@ -198,6 +198,13 @@ def test_similar_takes_a_pin_or_a_text(workdir: Path) -> None:
             pintower("pins", "similar", *given, "--workdir", workdir)
 
 
+def test_an_empty_text_is_refused_before_anything_starts(workdir: Path) -> None:
+    with pytest.raises(InputError, match="--text is empty"):
+        pintower("pins", "similar", "--text", " ", "--workdir", workdir)
+    with pytest.raises(InputError, match="The query is empty"):
+        pintower("query", "\t", "--workdir", workdir, "--start")
+
+
 def test_similar_is_the_highest_cosine(workdir: Path) -> None:
     embed(workdir)
     pintower("pins", "export", workdir / "numpy", "--workdir", workdir, "--format", "numpy")

@@ -65,6 +65,8 @@ def similar(
 
     if (pin_id is None) == (text is None):
         raise InputError("Give either a pin's id or --text TEXT.")
+    if text is not None and not text.strip():
+        raise InputError("--text is empty: give some text to find pins for.")
     if text is None:
         opened = _open(workdir, store, student)
         point = embedding_of(opened, str(pin_id))

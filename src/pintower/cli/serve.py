@@ -127,6 +127,8 @@ def query(
     """Rank the catalogue's candidates for a query through the running ensemble."""
     from pintower.data.candidates import CandidateIndex
 
+    if not text.strip():
+        raise InputError("The query is empty: give some text to rank pins for.")
     index = CandidateIndex.load(require_stage(workdir / "pins") / "candidates")
     require_built_together(workdir)
     pin_ids = index.search(text, candidates)
