@@ -14,6 +14,7 @@ from pintower.config import StudentConfig
 from pintower.errors import StudentError
 from pintower.models.adoption import adopt
 from pintower.models.cross_encoder import build_cross_encoder
+from pintower.models.encoders import build_encoder
 from pintower.models.student import load_student
 from pintower.models.vocabulary import largest_id
 from tests.models.adoption.tiny_encoders import TOKENIZER, write_backbone, write_encoder
@@ -94,3 +95,33 @@ def test_a_table_larger_than_the_tokenizer_is_fine(tmp_path: Path, tiny_student:
     again = load_student(folder)
     assert again.query_encoder[0].auto_model.get_input_embeddings().num_embeddings % 64 == 0
     assert torch.allclose(torch.tensor(again.embed_queries(["red shoes"])), torch.tensor(before))
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta", "xlm-roberta", "t5"])
+def test_a_folder_without_its_tokenizers_files_is_refused(family: str, tmp_path: Path) -> None:
+    """transformers makes a tokenizer that knows no word; T5's has one piece, the blank."""
+    backbone = write_backbone(tmp_path / "backbone", family)
+    encoder = write_encoder(tmp_path / "encoder", backbone, Pooling(32))
+    for folder in (backbone, encoder):
+        for path in folder.rglob("tokenizer*.json"):
+            path.unlink()
+        config = StudentConfig(method="encoder", query_encoder=str(folder))
+        with pytest.raises(StudentError, match="its tokenizer knows [01] words"):
+            adopt(config, tmp_path, tmp_path / "student")
+        assert not (tmp_path / "student").exists()
+
+
+def test_a_tokenizer_that_knows_next_to_nothing_is_refused_whatever_is_made_of_it(
+    tmp_path: Path,
+) -> None:
+    folder = write_backbone(tmp_path / "backbone")
+    for path in folder.glob("tokenizer*.json"):
+        path.unlink()
+    said = "knows 0 words and pieces, its embedding table has 186 rows.*tokenizer.json; or"
+    with pytest.raises(StudentError, match=said):
+        build_cross_encoder(str(folder), layers=None, max_length=32, bf16=False)
+    with pytest.raises(StudentError, match=said):
+        build_encoder(str(folder), width=8, layers=None)
+    with pytest.raises(StudentError, match=said):
+        config = StudentConfig(method="encoder", query_encoder=str(folder))
+        adopt(config, tmp_path, tmp_path / "student")

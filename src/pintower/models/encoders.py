@@ -18,6 +18,7 @@ from pintower.models.first_module import mean_of_rows, transformer_of
 from pintower.models.loading import loading, no_bars
 from pintower.models.missing_weights import require_weights
 from pintower.models.truncation import Truncation
+from pintower.models.vocabulary import require_rows
 
 __all__ = [
     "build_encoder",
@@ -55,7 +56,8 @@ def build_encoder(
             mean.
 
     Raises:
-        StudentError: if the backbone cannot be found or has fewer layers.
+        StudentError: if the backbone cannot be found, has fewer layers, or its tokenizer is not one
+            for its embedding table.
     """
     folder = find_backbone(backbone)
     if pooling is None:
@@ -79,6 +81,12 @@ def build_encoder(
         projection.zero_start()
     else:
         projection = Dense(hidden, width, activation_function=nn.Identity())
+    if transformer.tokenizer.is_fast:
+        require_rows(
+            transformer.tokenizer.backend_tokenizer,
+            transformer.auto_model.get_input_embeddings().num_embeddings,
+            f"The encoder {backbone!r}",
+        )
     modules = [transformer, Pooling(hidden, pooling_mode=pooling), projection, Normalize()]
     return SentenceTransformer(modules=modules, device="cpu").float()
 

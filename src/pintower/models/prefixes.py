@@ -27,11 +27,14 @@ def require_room(tokenizer: Tokenizer, prefix: str, max_tokens: int, side: str) 
     special, taken = (len(whole.encode(text)) for text in ("", prefix))
     if max_tokens - taken >= FEWEST_TOKENS:
         return
+    needed = taken + FEWEST_TOKENS
+    put = f" and the prefix {prefix[:60]!r} takes {taken - special}" if prefix else ""
+    shorter = f", or a shorter prefix ({side}_prefix, --{side}-prefix)" if prefix else ""
     raise StudentError(
         f"There is no room for a {side}: of {max_tokens} tokens that it may have, special tokens "
-        f"take {special} and the prefix {prefix[:60]!r} takes {taken - special}, which leaves "
-        f"{max(0, max_tokens - taken)} for its text; at least {FEWEST_TOKENS} are needed. Give a "
-        f"shorter {side}_prefix or more {side}_max_tokens, where the encoder takes them."
+        f"take {special}{put}, which leaves {max(0, max_tokens - taken)} for its text; at least "
+        f"{FEWEST_TOKENS} are needed. Give it {needed} tokens or more, where the encoder takes "
+        f"them ({side}_max_tokens, --{side}-max-tokens){shorter}."
     )
 
 

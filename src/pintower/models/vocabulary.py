@@ -1,7 +1,9 @@
 """Token ids that texts can become, held against the rows of an encoder's embedding table.
 
 A token that was added to a tokenizer without a row for it ends in an error, or is served as
-another token. A table with more rows than the tokenizer has tokens is fine: many are padded.
+another token. A table with more rows than the tokenizer has tokens is fine: many are padded. But a
+tokenizer that knows next to nothing of what the table has rows for was not read from its files:
+transformers makes an empty one where a folder has none, and every word is unknown to it.
 """
 
 from sentence_transformers import SentenceTransformer
@@ -11,6 +13,9 @@ from tokenizers import Tokenizer
 from pintower.errors import StudentError
 
 __all__ = ["largest_id", "require_rows", "table_rows"]
+
+_LEAST_KNOWN = 0.1
+"""Of a table's rows, at least, that a tokenizer's own words and pieces have; padding takes few."""
 
 
 def largest_id(tokenizer: Tokenizer) -> int:
@@ -47,7 +52,7 @@ def table_rows(encoder: SentenceTransformer) -> int:
 
 
 def require_rows(tokenizer: Tokenizer, rows: int, name: object) -> None:
-    """Check that every id that a text can become has a row of the embedding table.
+    """Check that every id that a text can become has a row, and that not nearly all rows are idle.
 
     Args:
         tokenizer: of the encoder.
@@ -55,8 +60,18 @@ def require_rows(tokenizer: Tokenizer, rows: int, name: object) -> None:
         name: of the encoder, for the message.
 
     Raises:
-        StudentError: naming both sizes and the first token without a row.
+        StudentError: naming both sizes; the first token without a row, if there is one.
     """
+    added = tokenizer.get_added_tokens_decoder().values()
+    special = {token.content for token in added if token.special}
+    known = len(tokenizer.get_vocab().keys() - special)
+    if known < _LEAST_KNOWN * rows:
+        raise StudentError(
+            f"{name}: its tokenizer knows {known:,} words and pieces, its embedding table has "
+            f"{rows:,} rows: nearly every text would be unknown tokens. The tokenizer's files are "
+            "missing or another encoder's: put the encoder's own beside its config.json "
+            "(tokenizer.json; or vocab.txt, vocab.json and merges.txt, a sentencepiece *.model)."
+        )
     largest = largest_id(tokenizer)
     if largest < rows:
         return

@@ -96,9 +96,15 @@ def test_a_tower_folder_read_by_sentence_transformers_puts_no_prompt_twice(
 
 
 def test_without_judgments_the_student_ranks_as_the_encoder(
-    backbone: Path, unjudged: Path, tiny_pins: pl.DataFrame, tmp_path: Path
+    backbone: Path,
+    unjudged: Path,
+    tiny_pins: pl.DataFrame,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    training = adopt(config(backbone), unjudged, tmp_path)
+    with caplog.at_level("INFO"):
+        training = adopt(config(backbone), unjudged, tmp_path)
+    assert "No judgments: the levels are read off the pins' own texts" in caplog.messages
     assert training["head"] == "cosine"
     assert training["calibrated_on"] == "texts"
     assert training["difference"] < 1e-5

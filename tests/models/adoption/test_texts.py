@@ -181,3 +181,14 @@ def write_added(folder: Path, token: AddedToken) -> Path:
     model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
     model.save_pretrained(folder)
     return folder
+
+
+def test_room_is_asked_for_where_there_is_no_prefix_to_shorten(backbone: Path) -> None:
+    config = StudentConfig(query_max_tokens=1)
+    with pytest.raises(StudentError) as refused:
+        rendering_for(adopt_encoder(backbone, None), config, ("", ""))
+    said = str(refused.value)
+    assert "Give it 6 tokens or more" in said
+    assert "--query-max-tokens" in said
+    assert "prefix" not in said
+    rendering_for(adopt_encoder(backbone, None), StudentConfig(query_max_tokens=6), ("", ""))

@@ -146,6 +146,9 @@ def _enough(judgments: pl.DataFrame) -> bool:
     levels = judgments["level"].n_unique()
     if queries >= _FEWEST_QUERIES and levels > 1:
         return True
+    if not queries:
+        logger.info("No judgments: the levels are read off the pins' own texts")
+        return False
     logger.info(
         "%d judged training queries with %d levels, fewer than %d with two: the levels are read "
         "off the pins' own texts",
