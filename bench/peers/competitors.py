@@ -152,7 +152,7 @@ def _exported(export: Export, group: Group, key: str, environment: PeerEnvironme
         "tokenizer": str(export.tokenizer),
         "max_tokens": export.rendering().query_max_tokens,
         "text": str(export.text),
-        "rendering": str(rendering.__file__),
+        "rules": str(Path(rendering.__file__).parent),
     }
     name = served_name(export.name, environment.versions["onnxruntime"])
     return Competitor(name, group, export.precision, key, "session", spec)

@@ -20,6 +20,7 @@ from bench.peers.queries import cycle_from, read_queries
 from bench.peers.rounds import TEXT, encoder_cell
 from bench.peers.summary import best_peer, ratio, summarize
 from bench.peers.workers.head import Head
+from pintower import text
 from pintower.errors import DatasetError, InputError, SetupError
 from pintower.text.rendering import Rendering
 
@@ -192,6 +193,20 @@ def test_a_worker_gives_a_vector_and_a_time_for_each_query(tmp_path: Path) -> No
         assert len(vector) == 1
         assert len(worker.ask("forward", ids=[[1, 2, 3]] * 5, warmup=2)["ms"]) == 3
         assert len(worker.ask("encode", texts=["red shoes"] * 4, warmup=1)["ms"]) == 3
+
+
+def test_a_worker_renders_queries_by_the_text_rules_that_are_served(tmp_path: Path) -> None:
+    environment = PeerEnvironment(Path(sys.executable), {})
+    Rendering().save(tmp_path / "text.json")
+    spec = {
+        "graph": str(token_graph(tmp_path)), "tokenizer": str(TOKENIZER), "max_tokens": 8,
+        "rules": str(Path(text.__path__[0])), "text": str(tmp_path / "text.json"),
+    }  # fmt: skip
+    with Worker(
+        Competitor("tiny", "ours", "fp32", "sentence", "session", spec), environment, None
+    ) as worker:
+        given, wanted = worker.ask("embed", texts=["  RED\tshoes ", "red shoes"])["vectors"]
+        assert given == wanted
 
 
 def token_graph(folder: Path) -> Path:

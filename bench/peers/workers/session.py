@@ -2,9 +2,11 @@
 
 Needs onnxruntime, tokenizers and numpy only, so that the server environment can run it. Spec:
 ``graph``, ``tokenizer``, ``max_tokens``; then ``head`` for a graph that gives token vectors, or
-``rendering`` (the code's file) and ``text`` (its rules) for a graph that gives the query's vector.
+``rules`` (the package of text rules) and ``text`` (how they are set) for one that gives the
+query's vector.
 """
 
+import importlib
 import importlib.util
 import sys
 from collections.abc import Callable
@@ -71,11 +73,15 @@ def open_tokenizer(spec: dict[str, Any]) -> Tokenizer:
 
 
 def _normalizer(spec: dict[str, Any]) -> Callable[[str], str]:
-    """Return the query rendering that pintower serves, from its source file."""
-    found = importlib.util.spec_from_file_location("rendering", spec["rendering"])
+    """Return the query rendering that pintower serves, from its package of text rules alone."""
+    folder = Path(spec["rules"])
+    found = importlib.util.spec_from_file_location(
+        "rules", folder / "__init__.py", submodule_search_locations=[str(folder)]
+    )
     if found is None or found.loader is None:
-        raise ImportError(f"{spec['rendering']} is no Python module.")
-    module = sys.modules["rendering"] = importlib.util.module_from_spec(found)
-    found.loader.exec_module(module)
+        raise ImportError(f"{folder} is no Python package.")
+    package = sys.modules["rules"] = importlib.util.module_from_spec(found)
+    found.loader.exec_module(package)
+    module = importlib.import_module("rules.rendering")
     rules = module.Rendering.load(Path(spec["text"]))
     return lambda text: module.render_query(text, rules)
