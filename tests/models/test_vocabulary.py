@@ -99,7 +99,7 @@ def test_a_table_larger_than_the_tokenizer_is_fine(tmp_path: Path, tiny_student:
 
 @pytest.mark.parametrize("family", ["bert", "roberta", "xlm-roberta", "t5"])
 def test_a_folder_without_its_tokenizers_files_is_refused(family: str, tmp_path: Path) -> None:
-    """transformers makes a tokenizer that knows no word; T5's has one piece, the blank."""
+    """The library makes a tokenizer that knows no word; T5's has one piece, the blank."""
     backbone = write_backbone(tmp_path / "backbone", family)
     encoder = write_encoder(tmp_path / "encoder", backbone, Pooling(32))
     for folder in (backbone, encoder):

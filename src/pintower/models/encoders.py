@@ -106,9 +106,18 @@ def load_encoder(folder: Path) -> SentenceTransformer:
         )
     with loading(folder) as loaded:
         entries = read_json(folder / "modules.json")
-        if any(entry["type"] in _OWN for entry in entries):
+        path = folder / "config_sentence_transformers.json"
+        settings = read_json(path) if path.is_file() else {}
+        # The library runs into an error where the settings state no prompts by null.
+        null = settings.get("prompts", {}) is None
+        if null or any(entry["type"] in _OWN for entry in entries):
             modules = [_load_module(folder, entry) for entry in entries]
-            encoder = SentenceTransformer(modules=modules, device="cpu")
+            encoder = SentenceTransformer(
+                modules=modules,
+                device="cpu",
+                similarity_fn_name=settings.get("similarity_fn_name"),
+                truncate_dim=settings.get("truncate_dim"),
+            )
         else:
             encoder = SentenceTransformer(str(folder), device="cpu")
     encoder = encoder.float().eval()

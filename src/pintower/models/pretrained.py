@@ -1,5 +1,6 @@
 """A pretrained encoder as its own files describe it: modules, pooling and prompts."""
 
+import logging
 from pathlib import Path
 
 from sentence_transformers import SentenceTransformer
@@ -15,6 +16,11 @@ from pintower.models.missing_weights import require_weights
 from pintower.models.prompts import stated_prefixes
 
 __all__ = ["chosen_prefixes", "load_pretrained", "pretrained_folder"]
+
+logger = logging.getLogger(__name__)
+
+_MODULES = "[0-9]*_*/config.json"
+"""Settings of modules after the transformer, as sentence-transformers names their folders."""
 
 
 def pretrained_folder(name: str) -> Path:
@@ -38,7 +44,8 @@ def load_pretrained(folder: Path, pooling: str | None = None) -> SentenceTransfo
             sentence-transformers does).
 
     Raises:
-        StudentError: if it cannot be loaded or pools in another way that cannot be replaced.
+        StudentError: if it cannot be loaded, pools in another way that cannot be replaced, or has
+            folders of modules without the ``modules.json`` that lists them.
     """
     if (folder / "modules.json").is_file():
         encoder = load_encoder(folder)
@@ -50,6 +57,7 @@ def load_pretrained(folder: Path, pooling: str | None = None) -> SentenceTransfo
 
 
 def _pool_plain(folder: Path, pooling: str | None) -> SentenceTransformer:
+    _require_no_modules(folder)
     trust = {"trust_remote_code": False}
     with loading(folder) as loaded:
         transformer = Transformer(
@@ -66,8 +74,24 @@ def _pool_plain(folder: Path, pooling: str | None) -> SentenceTransformer:
     transformer.modality_config = {"text": transformer.modality_config["text"]}
     stated = getattr(transformer.config, "architectures", None) or [""]
     own = "lasttoken" if stated[0].endswith("ForCausalLM") else "mean"
+    if pooling is None:
+        logger.warning(
+            "%s has no modules.json: %s pooling is assumed, --pooling (student.pooling) sets "
+            "another",
+            folder, "last-token" if own == "lasttoken" else own,
+        )  # fmt: skip
     pool = Pooling(transformer.get_embedding_dimension(), pooling_mode=pooling or own)
     return SentenceTransformer(modules=[transformer, pool], device="cpu")
+
+
+def _require_no_modules(folder: Path) -> None:
+    unlisted = sorted(path.parent.name for path in folder.glob(_MODULES))
+    if unlisted:
+        raise StudentError(
+            f"{folder} has {', '.join(unlisted)} but no modules.json, which says what these "
+            "folders are: the encoder was copied in part. Copy it whole, or take the transformer's "
+            "files alone to a folder of their own and state the pooling (--pooling)."
+        )
 
 
 def _replace_pooling(encoder: SentenceTransformer, folder: Path, pooling: str) -> None:
