@@ -105,6 +105,7 @@ def test_lengths_are_options_and_what_they_cut_is_said(
     assert "Queries are cut at 40 tokens; pins at 20 tokens, each text source at 4 char" in said
     assert "20 of 20 pins are cut, and lose " in said
     assert "0 of 10 queries are cut." in said
+    assert "tokens 0.0% are unknown to the tokenizer." in said
     rendering = load_student(tmp_path / "mine").rendering
     assert (rendering.query_max_tokens, rendering.pin_max_tokens) == (40, 20)
     assert rendering.source_max_chars == 4

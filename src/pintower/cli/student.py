@@ -189,8 +189,15 @@ def _print_cuts(made: Mapping[str, Any], dataset: Path | None) -> None:
         )
         stdout.print(
             f"  {cuts['cut']:,} of {cuts['looked_at']:,} {kind}{drawn} are cut"
-            f"{lost if cuts['cut'] else ''}."
+            f"{lost if cuts['cut'] else ''}. {_unknown(cuts['unknown'])}."
         )
+
+
+def _unknown(found: Mapping[str, Any]) -> str:
+    """Say what of the tokens is unknown, by language where several are."""
+    shares = [f"{name} {share:.1%}" for name, share in found["languages"].items()]
+    told = f" ({', '.join(shares)})" if len(shares) > 1 else ""
+    return f"Of their tokens {found['share']:.1%} are unknown to the tokenizer{told}"
 
 
 def _table(measured: Mapping[str, Any], taken: str) -> Table:

@@ -52,6 +52,7 @@ def test_what_lengths_cut_and_lose_is_measured(
     assert found["pins"] == {
         "texts": 3, "looked_at": 3, "cut": 1, "lost_of_cut": pytest.approx(20 / 32),
         "lost": pytest.approx(20 / 50), "longest": 32, "longest_read": 12,
+        "unknown": {"share": 0, "languages": {}},
     }  # fmt: skip
     assert (found["queries"]["texts"], found["queries"]["cut"]) == (2, 1)
     assert found["queries"]["lost_of_cut"] == pytest.approx(6 / 12)

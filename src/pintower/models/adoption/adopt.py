@@ -23,6 +23,7 @@ from pintower.models.adoption.selection import choose_head
 from pintower.models.adoption.soundness import require_soundness
 from pintower.models.adoption.texts import rendering_for
 from pintower.models.adoption.towers import largest_difference, lay_out
+from pintower.models.adoption.unknown import warn_of_unknown
 from pintower.models.first_module import backbone_config, own_tokenizer
 from pintower.models.freezing import freeze_calibration
 from pintower.models.optimization import training_device
@@ -86,6 +87,7 @@ def adopt(config: StudentConfig, data: Path, folder: Path) -> dict[str, Any]:
     freeze_calibration(student, data)
     logged = read_table(data, QUERY_LOG)["query"].to_list()
     cuts = measure_cuts(student, pins, logged, config.seed)
+    warn_of_unknown({kind: found["unknown"] for kind, found in cuts.items()})
     _warn_of_memory(student, cuts["pins"]["longest_read"])
     training = {
         "method": config.method,
