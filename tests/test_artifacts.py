@@ -2,7 +2,13 @@ from pathlib import Path
 
 import pytest
 
-from pintower.artifacts import read_json, read_manifest, write_folder
+from pintower.artifacts import (
+    publish_folder,
+    read_json,
+    read_manifest,
+    require_place,
+    write_folder,
+)
 from pintower.errors import InputError
 
 
@@ -71,3 +77,29 @@ def test_a_broken_json_file_is_named(tmp_path: Path) -> None:
         read_json(path)
     with pytest.raises(InputError, match="does not exist"):
         read_json(tmp_path / "y.json")
+
+
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_file_in_a_folders_place_is_never_moved(tmp_path: Path, *, linked: bool) -> None:
+    file = tmp_path / "pins.csv"
+    file.write_text("mine")
+    target = tmp_path / "link" if linked else file
+    if linked:
+        target.symlink_to(file)
+    (tmp_path / "partial").mkdir()
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(InputError, match="is a file, a folder is wanted"):
+        publish_folder(tmp_path / "partial", target)
+    with pytest.raises(InputError, match="is a file, a folder is wanted"):
+        require_place(target)
+    assert sorted(tmp_path.iterdir()) == before
+    assert file.read_text() == "mine"
+
+
+def test_a_place_where_no_folder_can_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "f.txt").write_text("mine")
+    for place in (tmp_path / "f.txt" / "st", Path("/proc/xx"), tmp_path / ("n" * 260)):
+        with pytest.raises(InputError):
+            require_place(place)
+    require_place(tmp_path / "new" / "folder")
+    assert [path.name for path in tmp_path.iterdir()] == ["f.txt"]

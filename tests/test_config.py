@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from pintower.config import ExportConfig, StudentConfig
+from pintower.config import ExportConfig, Recipe, StudentConfig
 from pintower.errors import RecipeError
 from pintower.recipes import load_recipe
 
@@ -40,3 +40,17 @@ def test_precisions_of_the_pin_encoder_are_a_list_of_known_ones(given: object) -
     )
     with pytest.raises(ValidationError, match="pin_precision"):
         ExportConfig.model_validate({"pin_precision": given})
+
+
+@pytest.mark.parametrize("seed", [-1, 2**31])
+def test_a_seed_that_libraries_do_not_take_is_refused(seed: int) -> None:
+    sections = [name for name in Recipe.model_fields if name != "name"]
+    seeded = [
+        name
+        for name in sections
+        if "seed" in getattr(Recipe.model_fields[name].annotation, "model_fields", {})
+    ]
+    assert {"data", "student", "teacher"} <= set(seeded)
+    for name in seeded:
+        with pytest.raises(ValueError, match="seed"):
+            Recipe.model_validate({"name": "r", name: {"seed": seed}})

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from pintower.artifacts import read_json, read_manifest, write_json
+from pintower.cli.run import print_forecast
 from pintower.config import LabelsConfig, Recipe
+from pintower.errors import InputError
 from pintower.forecast import Forecast, forecast
 from pintower.pipeline import run_stages
 from pintower.stages import Stage
@@ -99,3 +101,27 @@ def test_a_stage_whose_input_is_gone_may_run(tmp_path: Path) -> None:
     found = told(tmp_path)
     assert states(found) == ["up to date", "runs", "may run"]
     assert found["student"].why == ("as labels comes out, which is not there",)
+
+
+@pytest.mark.parametrize("name", ["labels", "student"])
+def test_a_file_in_a_stages_place_is_refused_by_run_and_dry_run_alike(
+    tmp_path: Path, name: str
+) -> None:
+    (tmp_path / name).write_text("mine")
+    for start in (lambda: run_stages(CHAIN, RECIPE, tmp_path), lambda: told(tmp_path)):
+        with pytest.raises(InputError, match="is a file, a folder is wanted"):
+            start()
+    assert counting_stage.RUNS == []
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    for workdir in (tmp_path / name, Path("/")):
+        with pytest.raises(InputError):
+            told(workdir)
+
+
+def test_nothing_known_of_the_time_is_said_as_unknown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    print_forecast(list(told(tmp_path).values()), tmp_path, as_json=False)
+    printed = capsys.readouterr().out
+    assert "How long it takes is unknown" in printed
+    assert "About 0.0" not in printed

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -33,11 +34,14 @@ __all__ = [
     "publish_folder",
     "read_json",
     "read_manifest",
+    "require_place",
     "write_folder",
     "write_json",
 ]
 
 MANIFEST = "manifest.json"
+
+_LONGEST_NAME = 255  # bytes, of a file system's entry
 
 
 @dataclass(frozen=True)
@@ -142,8 +146,45 @@ def partial_folder(target: Path, key: str, *, resume: bool) -> Path:
     return folder
 
 
+def require_place(target: Path) -> None:
+    """Refuse a place where a folder cannot be made, and leave it as it was.
+
+    Raises:
+        InputError: if a file lies there or above it, it is the root, its name is too long, or
+            nothing can be written beside it.
+    """
+    try:
+        if os.path.lexists(target) and not target.is_dir():
+            raise InputError(f"{target} is a file, a folder is wanted; give another path.")
+        above = target.absolute()
+        if above == above.parent:
+            raise InputError(f"{target} is the file system's root; give a folder in it.")
+        partial = f".{above.name}.partial-{'k' * 12}"
+        if len(os.fsencode(partial)) > _LONGEST_NAME:
+            raise InputError(f"The name {above.name} is too long for a folder; give a shorter one.")
+        while not os.path.lexists(above):
+            above = above.parent
+        if not above.is_dir():
+            raise InputError(
+                f"{target} cannot be made: {above} is a file, a folder is wanted; "
+                "give another path."
+            )
+        if above != target.absolute():
+            os.rmdir(tempfile.mkdtemp(prefix=".pintower-", dir=above))
+    except OSError as error:
+        raise InputError(
+            f"The folder {target} cannot be made: {error.strerror}. Give another path."
+        ) from None
+
+
 def publish_folder(partial: Path, target: Path) -> None:
-    """Put a finished partial folder in the place of ``target``."""
+    """Put a finished partial folder in the place of ``target``, a folder or nothing.
+
+    Raises:
+        InputError: if something else than a folder lies there; nothing is moved then.
+    """
+    if os.path.lexists(target) and not target.is_dir():
+        raise InputError(f"{target} is a file, a folder is wanted; give another path.")
     old = target.with_name(f".{target.name}.old")
     if old.exists():
         shutil.rmtree(old)

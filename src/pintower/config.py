@@ -31,6 +31,7 @@ PinSource = Literal["title", "description", "caption", "board_titles", "engaged_
 PinSources = Annotated[tuple[PinSource, ...], Field(min_length=1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[int, Field(gt=0)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Rate = Annotated[float, Field(gt=0)]
 
 
@@ -68,7 +69,7 @@ class DataConfig(_Section):
     path: Path | None = None
     requires_path: bool = False
     name: str | None = None
-    seed: int = 7
+    seed: Seed = 7
     feature_columns: tuple[str, ...] | None = None
     validation_share: Share = 0.1
     test_share: Share = 0.2
@@ -104,7 +105,7 @@ class TeacherConfig(_Section):
     batch_size: Positive = 32
     learning_rate: Rate = 1e-4
     warmup_share: Share = 0.1
-    seed: int = 7
+    seed: Seed = 7
     bf16: bool = True
 
 
@@ -123,7 +124,7 @@ class LabelsConfig(_Section):
     max_per_query: Positive = 64
     batch_size: Positive = 128
     shard_size: Positive = 4_096
-    seed: int = 7
+    seed: Seed = 7
 
 
 class StudentConfig(_Section):
@@ -183,7 +184,7 @@ class StudentConfig(_Section):
     head_learning_rate: Rate = 1e-3
     warmup_share: Share = 0.1
     human_share: Share = 0.2
-    seed: int = 7
+    seed: Seed = 7
     bf16: bool = True
 
     @model_validator(mode="before")
@@ -228,7 +229,7 @@ class EvaluationConfig(_Section):
 
     bootstrap: Positive = 1_000
     confidence: Share = 0.95
-    seed: int = 7
+    seed: Seed = 7
 
 
 class ExportConfig(_Section):
@@ -256,7 +257,7 @@ class ExportConfig(_Section):
     ranking_queries: Positive = 300
     allow: tuple[str, ...] = ()
     target_runtime: bool = True
-    seed: int = 7
+    seed: Seed = 7
 
 
 class ChangeRule(_Section):
@@ -328,7 +329,7 @@ class RepositoryConfig(_Section):
     golden_queries: Positive = 20
     cache_bytes: Positive = 64 * 1024 * 1024
     candidates: Positive = 20
-    seed: int = 7
+    seed: Seed = 7
     served_gates: bool = True
     allow: tuple[str, ...] = ()
     serving: Serving = Serving()

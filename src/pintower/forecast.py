@@ -14,7 +14,7 @@ from pathlib import Path
 from pintower.artifacts import Manifest, hash_files, hash_json, read_manifest
 from pintower.config import Recipe
 from pintower.keys import Input, changed_parts, data_view, stage_parts
-from pintower.pipeline import given_inputs, require_own
+from pintower.pipeline import given_inputs, require_places
 from pintower.stages import Stage
 
 __all__ = ["Forecast", "forecast"]
@@ -52,6 +52,7 @@ def forecast(
         DatasetError: if the dataset cannot be used.
     """
     inputs = given_inputs(given)
+    require_places(stages, recipe, workdir)
     open_ended: list[str] = []
     told: list[Forecast] = []
     forced = False
@@ -80,7 +81,6 @@ def _foresee(
     force: bool,
 ) -> Forecast:
     folder = stage.place(workdir)
-    require_own(folder, stage.name)
     manifest = read_manifest(folder)
     state, why = _state(stage, recipe, folder, manifest, inputs, open_ended)
     if force:

@@ -14,13 +14,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pintower.artifacts import hash_files, hash_json, lock_folder, read_manifest, write_folder
+from pintower.artifacts import (
+    hash_files,
+    hash_json,
+    lock_folder,
+    read_manifest,
+    require_place,
+    write_folder,
+)
 from pintower.config import Recipe
 from pintower.errors import InputError
 from pintower.keys import Input, changed_parts, data_view, stage_parts
 from pintower.stages import Stage
 
-__all__ = ["Outcome", "given_inputs", "require_own", "run_stages"]
+__all__ = ["Outcome", "given_inputs", "require_own", "require_places", "run_stages"]
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +75,7 @@ def run_stages(
     Raises:
         PintowerError: as the stages do; SetupError if another run works in the same folder.
     """
+    require_places(stages, recipe, workdir)
     inputs = given_inputs(given)
     outcomes: list[Outcome] = []
     forced = False
@@ -90,8 +98,6 @@ def _run_stage(
     section, folder = getattr(recipe, stage.name), stage.place(workdir)
     read = {name: inputs[name] for name in stage.inputs if name in inputs}
     manifest = read_manifest(folder)
-    _require_apart(folder, stage, section)
-    require_own(folder, stage.name)
     parts = stage_parts(stage, recipe, read, None if manifest is None else folder)
     why = ["asked for"] if force else changed_parts(manifest, parts)
     if why:
@@ -143,6 +149,19 @@ def _folders(stage: Stage, read: Mapping[str, Input], workdir: Path) -> Iterator
         shutil.rmtree(workdir / _VIEWS)
 
 
+def require_places(stages: Sequence[Stage], recipe: Recipe, workdir: Path) -> None:
+    """Refuse, before any stage runs, a work folder in which one of them cannot put its folder.
+
+    Raises:
+        InputError: if a place cannot be made, holds another's files, or holds the dataset.
+    """
+    require_place(workdir)
+    for stage in stages:
+        folder = stage.place(workdir)
+        _require_apart(folder, stage, getattr(recipe, stage.name))
+        require_own(folder, stage.name)
+
+
 def _require_apart(folder: Path, stage: Stage, section: Any) -> None:
     """Refuse to write a stage's folder where the dataset lies."""
     given = getattr(section, "path", None)
@@ -157,8 +176,9 @@ def require_own(folder: Path, stage: str) -> None:
     """Refuse to put a stage's folder in the place of one that this stage did not make.
 
     Raises:
-        InputError: if the folder holds files and no manifest of the stage.
+        InputError: if the folder holds files and no manifest of the stage, or cannot be made.
     """
+    require_place(folder)
     if not folder.is_dir() or not any(folder.iterdir()):
         return
     manifest = read_manifest(folder)

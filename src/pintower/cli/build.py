@@ -127,4 +127,6 @@ def _told(out: Path) -> str:
     served = out / "models" / "gates.json"
     if served.is_file():
         lines.append(f"It was served by a {read_json(served)['environment']['backend']}.")
+    else:
+        lines.append("The served gates were not run: what it answers when served is not measured.")
     return "\n".join(lines)

@@ -91,6 +91,9 @@ def print_forecast(told: Sequence[Forecast], workdir: Path, *, as_json: bool) ->
         stdout.print(f"Nothing to do: all {len(told)} stages in {workdir} are up to date.")
         return
     known = {item.stage: item.minutes for item in waiting if item.minutes is not None}
+    if not known:
+        stdout.print("How long it takes is unknown: no run was measured here.")
+        return
     sure = sum(known.get(item.stage, 0.0) for item in waiting if item.state == "runs")
     words = f"About {sure:.1f} minutes, by the last runs"
     if (most := sum(known.values())) > sure:

@@ -79,7 +79,9 @@ def from_encoder(
         int | None,
         typer.Option(min=1, help="Characters of each text source of a pin; 16 a token without it."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="For samples, folds and initialization.")] = 7,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**31 - 1, help="For samples, folds and initialization.")
+    ] = 7,
     replace: Replace = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
@@ -238,7 +240,7 @@ def cut(
         ),
     ] = False,
     steps: Annotated[int, typer.Option(min=1, help="Training steps, 256 texts each.")] = 600,
-    seed: Annotated[int, typer.Option(help="For the training texts.")] = 7,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="For the training texts.")] = 7,
     bf16: Annotated[bool, typer.Option(help="Train under bfloat16 autocast.")] = True,
     replace: Replace = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
