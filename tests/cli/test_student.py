@@ -138,3 +138,14 @@ def test_a_failed_one_leaves_nothing_behind(tmp_path: Path) -> None:
     assert "broken cannot be loaded" in done.stderr
     assert "Traceback" not in done.stderr
     assert not [path for path in (tmp_path / "artifacts").rglob("*") if path.name != "students"]
+
+
+def test_a_file_at_out_and_a_negative_seed_are_bad_input(tmp_path: Path) -> None:
+    file = tmp_path / "pins.csv"
+    file.write_text("mine")
+    for options in (["--out", "pins.csv"], ["--out", "pins.csv/st"], ["--seed", "-1"]):
+        done = pintower("student", "from-encoder", "absent", *options, cwd=tmp_path)
+        assert done.returncode == 2, done.stderr
+        assert "Traceback" not in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["pins.csv"]
+    assert file.read_text() == "mine"
