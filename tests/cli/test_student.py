@@ -146,6 +146,8 @@ def test_a_file_at_out_and_a_negative_seed_are_bad_input(tmp_path: Path) -> None
     for options in (["--out", "pins.csv"], ["--out", "pins.csv/st"], ["--seed", "-1"]):
         done = pintower("student", "from-encoder", "absent", *options, cwd=tmp_path)
         assert done.returncode == 2, done.stderr
+        told = " ".join(done.stderr.split())
+        assert "folder is wanted" in told or "--seed" in told
         assert "Traceback" not in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["pins.csv"]
     assert file.read_text() == "mine"
