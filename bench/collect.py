@@ -18,8 +18,20 @@ from pintower.artifacts import read_json, read_manifest, write_json
 from pintower.errors import PintowerError
 
 RESULTS = Path(__file__).parent / "results"
-NAMES = {"bm25": "BM25", "cosine": "untuned encoder's cosine"}
-MEASURES = {"ndcg@20": "nDCG@20", "p@8": "P@8"}
+NAMES = {
+    "bm25": "BM25",
+    "cosine": "untuned encoder's cosine",
+    "mixture": "mixture of cosine and BM25",
+}
+MEASURES = {
+    "ndcg@20": "nDCG@20",
+    "p@8": "P@8",
+    "sdcg@25": "sDCG@25",
+    "kendall_tau": "Kendall's tau-b",
+    "accuracy_within_one": "accuracy within one",
+    "macro_f1": "macro F1",
+    "ece": "calibration error",
+}
 LOADS = {"log": "query log, replayed once", "unique": "every query once"}
 QUALITY = (
     "Held-out queries, never seen by teacher or student nor in any pin's text; intervals by "

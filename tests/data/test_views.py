@@ -80,7 +80,7 @@ def test_a_view_holds_the_rows_that_are_read_and_no_others(
     ("pin", "readers"),
     [
         ("p8", set()),
-        ("p1", {"teacher", "student", "adopted student"}),
+        ("p1", {"teacher", "student", "adopted student", "evaluation"}),
         ("p2", {"teacher"}),
         ("p3", {"evaluation", "export"}),
         ("p4", set()),  # shown, and not labelled

@@ -31,5 +31,13 @@ def test_draws_without_a_value_are_left_out() -> None:
     assert (estimate.value, estimate.low, estimate.high) == (1, 1, 1)
 
 
+def test_a_query_without_a_value_is_left_out_of_the_mean() -> None:
+    values = np.array([0.2, np.nan, 0.6, np.nan])
+    estimate = mean_of_queries(values, Resampling(200))
+    assert estimate.value == pytest.approx(0.4)
+    assert estimate.low is not None and estimate.low >= 0.2
+    assert mean_of_queries(np.full(3, np.nan), Resampling(5)).value is None
+
+
 def test_no_queries_have_no_value() -> None:
     assert bootstrap(lambda counts: np.ones(len(counts)), 0, Resampling()).value is None

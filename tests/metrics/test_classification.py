@@ -2,9 +2,16 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import f1_score, roc_auc_score
 
-from pintower.metrics.classification import accuracy, auroc, level_metrics, weighted_aurocs
+from pintower.metrics.classification import (
+    accuracy,
+    auroc,
+    confusions,
+    level_metrics,
+    macro_f1,
+    resampled_aurocs,
+)
 
 rows = st.lists(
     st.tuples(st.booleans(), st.integers(0, 4), st.integers(0, 3)), min_size=1, max_size=40
@@ -20,12 +27,37 @@ def test_auroc_by_hand() -> None:
 @given(rows)
 def test_auroc_agrees_with_scikit_learn(rows: list[tuple[bool, int, int]]) -> None:
     relevant, scores, weights = (np.array(column) for column in zip(*rows, strict=True))
-    value = weighted_aurocs(relevant, scores, np.stack([weights, 2.0 * weights]))[1]
+    counts = np.stack([weights, 2.0 * weights])
+    value = resampled_aurocs(relevant, scores, np.arange(len(scores)), counts)[1]
     drawn = relevant[weights > 0]
     if len(set(drawn.tolist())) < 2:
         assert np.isnan(value)
     else:
         assert value == pytest.approx(roc_auc_score(relevant, scores, sample_weight=weights))
+
+
+def test_auroc_of_a_draw_of_queries_is_that_of_their_pairs() -> None:
+    random = np.random.default_rng(0)
+    relevant, scores = random.random(60) < 0.4, random.integers(0, 9, 60)
+    group, counts = np.arange(60) // 10, random.multinomial(6, [1 / 6] * 6, 20).astype(float)
+    areas = resampled_aurocs(relevant, scores, group, counts)
+    for area, drawn in zip(areas, counts, strict=True):
+        weights = drawn[group]
+        assert area == pytest.approx(roc_auc_score(relevant, scores, sample_weight=weights))
+
+
+@given(st.lists(st.tuples(st.integers(1, 5), st.integers(1, 5)), min_size=1, max_size=40))
+def test_macro_f1_agrees_with_scikit_learn(rows: list[tuple[int, int]]) -> None:
+    levels, predicted = (np.array(column) for column in zip(*rows, strict=True))
+    group = np.arange(len(levels)) % 3
+    counts = confusions(levels, predicted, group, 3)
+    assert counts.sum() == len(levels)
+    expected = f1_score(levels, predicted, average="macro", zero_division=0)
+    assert macro_f1(counts.sum(axis=0)) == pytest.approx(expected)
+
+
+def test_macro_f1_of_nothing_does_not_exist() -> None:
+    assert np.isnan(macro_f1(np.zeros((2, 5, 5)))).all()
 
 
 def test_accuracy_tolerates_a_distance() -> None:

@@ -1,9 +1,17 @@
 import numpy as np
 import polars as pl
 import pytest
+from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
 
 from pintower.metrics.bootstrap import Resampling
-from pintower.metrics.comparison import compare, differences, measures_for, slices
+from pintower.metrics.comparison import (
+    compare,
+    differences,
+    majority,
+    measures_for,
+    per_query_difference,
+    reliabilities,
+)
 
 PAIRS = pl.DataFrame(
     {
@@ -11,11 +19,16 @@ PAIRS = pl.DataFrame(
         "level": [5, 1, 4, 2],
         "good": [4.0, 1.0, 3.0, 2.0],
         "good_level": [5, 1, 4, 3],
+        "good_confidence": [0.9, 0.8, 0.6, 0.5],
         "bad": [1.0, 4.0, 2.0, 3.0],
     }
 )
 RESAMPLING = Resampling(resamples=20)
-MEASURES = ("ndcg@20", "p@8", "accuracy", "auroc_3", "auroc_4", "auroc_5")
+MEASURES = (
+    "ndcg@20", "p@8", "sdcg@25", "kendall_tau", "spearman", "accuracy", "accuracy_within_one",
+    "macro_f1", "auroc_3", "auroc_4", "auroc_5", "ece",
+)  # fmt: skip
+OF_LEVELS = {"accuracy", "accuracy_within_one", "macro_f1", "ece"}
 
 
 def test_compare_gives_levels_only_to_models_that_predict_them() -> None:
@@ -25,23 +38,74 @@ def test_compare_gives_levels_only_to_models_that_predict_them() -> None:
     assert metrics["models"]["good"]["ndcg@20"]["value"] == 1
     assert metrics["models"]["good"]["p@8"]["value"] == 1 / 8
     assert metrics["models"]["bad"]["auroc_4"]["value"] == pytest.approx(0)
-    assert "accuracy" not in metrics["models"]["bad"]
+    assert set(metrics["models"]["good"]) == set(MEASURES)
+    assert set(metrics["models"]["bad"]) == set(MEASURES) - OF_LEVELS
+    assert metrics["models"]["good"]["accuracy_within_one"]["value"] == 1
+    assert metrics["models"]["bad"]["kendall_tau"]["value"] == -1
+    for measures in metrics["models"].values():
+        for name, found in measures.items():
+            assert name == "ece" or found["low"] <= found["value"] <= found["high"]
+
+
+def test_measures_are_those_of_scikit_learn() -> None:
+    random = np.random.default_rng(0)
+    level, said = random.integers(1, 6, (2, 300))
+    pairs = pl.DataFrame(
+        {"query": [f"{number % 20}" for number in range(300)], "level": level,
+         "model": random.random(300), "model_level": said}
+    )  # fmt: skip
+    values = compare(pairs, ["model"], MEASURES, RESAMPLING)["models"]["model"]
+    assert values["accuracy"]["value"] == pytest.approx(accuracy_score(level, said))
+    assert values["macro_f1"]["value"] == pytest.approx(f1_score(level, said, average="macro"))
+    for at_least in (3, 4, 5):
+        area = roc_auc_score(level >= at_least, pairs["model"])
+        assert values[f"auroc_{at_least}"]["value"] == pytest.approx(area)
+
+
+def test_rank_correlations_leave_out_queries_of_one_level() -> None:
+    with_one = pl.concat(
+        [PAIRS, PAIRS.tail(2).with_columns(query=pl.lit("c"), level=pl.lit(3, pl.Int64))]
+    )
+    found = compare(with_one, ["good", "bad"], MEASURES, RESAMPLING)["models"]
+    assert found["good"]["kendall_tau"]["value"] == 1
+    assert found["bad"]["spearman"]["value"] == pytest.approx(-1)
+    alone = compare(with_one.tail(2), ["good"], MEASURES, RESAMPLING)["models"]["good"]
+    assert alone["kendall_tau"]["value"] is None
+    assert alone["kendall_tau"]["reason"] == "no query has pins of more than one level"
+
+
+def test_a_measure_that_is_missing_has_a_reason() -> None:
+    area = compare(PAIRS.tail(2), ["good"], MEASURES, RESAMPLING)["models"]["good"]["auroc_5"]
+    assert area["value"] is None
+    assert area["reason"] == "all 2 judgments stay below level 5"
+
+
+def test_always_saying_the_commonest_training_level_is_measured() -> None:
+    levels, training = np.array([1, 2, 2, 5]), np.array([2, 2, 4])
+    found = majority(levels, training, MEASURES)
+    assert found == {
+        "level": 2,
+        "accuracy": 1 / 2,
+        "accuracy_within_one": 3 / 4,
+        "macro_f1": pytest.approx(f1_score(levels, [2] * 4, average="macro", zero_division=0)),
+    }
+    assert majority(levels, training[:0], MEASURES) is None
+    assert majority(levels, training, ["ndcg@20", "auroc_5"]) is None
+
+
+def test_reliability_is_kept_for_models_that_predict_levels() -> None:
+    found = reliabilities(PAIRS, ["good", "bad"])
+    assert list(found) == ["good"]
+    assert sum(row["pairs"] for row in found["good"]) == 4
 
 
 def test_differences_are_positive_for_the_better_model() -> None:
     (row,) = differences(PAIRS, [("good", "bad")], RESAMPLING)
     assert row["measure"] == "ndcg@20"
     assert 0 < row["low"] <= row["value"] <= row["high"]
-
-
-def test_slices_say_why_a_measure_is_missing() -> None:
-    rows = slices(PAIRS, {"half": np.array(["x", "x", "y", "y"])}, ["good"], MEASURES, RESAMPLING)
-    assert [(row["by"], row["slice"], row["pairs"]) for row in rows] == [
-        ("half", "x", 2), ("half", "y", 2)
-    ]  # fmt: skip
-    area = rows[1]["models"]["good"]["auroc_5"]
-    assert area["value"] is None
-    assert area["reason"] == "all 2 judgments stay below level 5"
+    each = per_query_difference(PAIRS, "good", "bad")
+    assert each.shape == (2,)
+    assert row["value"] == pytest.approx(each.mean())
 
 
 def test_yes_and_no_judgments_get_only_measures_that_two_levels_can_carry() -> None:

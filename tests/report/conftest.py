@@ -10,9 +10,17 @@ import polars as pl
 import pytest
 
 from pintower.artifacts import write_folder, write_json
+from pintower.evaluation.caveats import caveats
 from pintower.gates import gate, write_gates
 from pintower.metrics.bootstrap import Resampling
-from pintower.metrics.comparison import compare, differences, measures_for, slices
+from pintower.metrics.comparison import (
+    compare,
+    differences,
+    majority,
+    measures_for,
+    reliabilities,
+)
+from pintower.metrics.slices import slice_differences, slices
 from pintower.repository.release_file import Release, SnapshotRecord
 
 RESAMPLING = Resampling(50, 0.95, 7)
@@ -57,7 +65,7 @@ def judged(*, levels: tuple[int, ...] = (1, 2, 3, 4, 5), teacher: bool = True) -
     """Six queries with ten judged pins each; the student knows more than BM25, and neither all."""
     random = np.random.default_rng(0)
     level = random.choice(levels, 60)
-    noisy = {"teacher": 0.5, "student": 0.8, "bm25": 2.0, "cosine": 1.5}
+    noisy = {"teacher": 0.5, "student": 0.8, "bm25": 2.0, "cosine": 1.5, "mixture": 1.2}
     columns = {
         name: np.clip(level + random.normal(0, spread, 60), 1, 5).astype(np.float32)
         for name, spread in noisy.items()
@@ -72,24 +80,44 @@ def judged(*, levels: tuple[int, ...] = (1, 2, 3, 4, 5), teacher: bool = True) -
             "language": ["en"] * 60,
             **columns,
             "student_level": np.rint(columns["student"]).astype(np.int64),
+            "student_confidence": random.uniform(0.3, 1.0, 60).astype(np.float32),
         }
     )
 
 
 def measured(predictions: pl.DataFrame) -> dict[str, Any]:
     """The metrics of predictions, as the evaluation writes them."""
-    models = [name for name in ("teacher", "student", "bm25", "cosine") if name in predictions]
+    models = [
+        name for name in ("teacher", "student", "bm25", "cosine", "mixture") if name in predictions
+    ]
     measures = measures_for(predictions["level"])
-    pairs = [("student", "bm25"), ("student", "cosine")]
+    pairs = [("student", name) for name in models[-3:]]
     if "teacher" in models:
-        pairs.append(("teacher", "student"))
+        pairs += [("teacher", name) for name in (*models[-3:], "student")]
     by = {"query_length": np.array(["2-3"] * len(predictions))}
-    return {
+    level = predictions["level"].to_numpy().astype(np.int64)
+    rows = differences(predictions, pairs, RESAMPLING)
+    metrics = {
         **compare(predictions, models, measures, RESAMPLING),
         "confidence": 0.95,
-        "differences": differences(predictions, pairs, RESAMPLING),
-        "slices": slices(predictions, by, models, measures, RESAMPLING),
+        "baselines_absent": {},
+        "best_baseline": "mixture",
+        "differences": rows,
+        "majority": majority(level, level, measures),
+        "slices": [
+            {**part, "difference": difference}
+            for part, difference in zip(
+                slices(predictions, by, models, measures, RESAMPLING),
+                slice_differences(predictions, by, "student", "mixture", RESAMPLING),
+                strict=True,
+            )
+        ],
+        "caveats": caveats(6, 5, rows[2]),
+        "advice": [],
     }
+    if "ece" in measures:
+        metrics["reliability"] = reliabilities(predictions, models)
+    return metrics
 
 
 def bench_row(**changed: Any) -> dict[str, Any]:

@@ -1,3 +1,4 @@
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -18,6 +19,7 @@ from tests.report.conftest import (
     TITLES,
     bench_results,
     bench_row,
+    change,
     judged,
     measured,
     write_run,
@@ -76,6 +78,7 @@ def test_the_page_says_what_the_run_came_to(finished: dict[str, Path], tmp_path:
     page = written(finished, tmp_path / "report")
     assert "<title>shoes: pintower run report</title>" in page
     for words in ("answers 100 candidates in", "120,000 pairs labelled", "Student against BM25",
+                  "Student against the mixture of cosine and BM25",
                   "Scorer: largest difference from torch",
                   "Query log, replayed once", "Furthest from the ideal order", "Red shoes",
                   "b0816409221c55b9"):  # fmt: skip
@@ -149,13 +152,41 @@ def test_a_run_without_test_judgments_has_a_page_that_says_so(
 ) -> None:
     empty = judged().head(0).select("query", "pin_id", "level", "language")
     empty.write_parquet(finished["evaluation"] / "predictions.parquet")
-    metrics = {"queries": 0, "pairs": 0, "measures": ["ndcg@20"], "models": {}, "confidence": 0.95,
-               "reason": "the test split is empty"}  # fmt: skip
+    metrics = {
+        "queries": 0, "pairs": 0, "measures": ["ndcg@20"], "models": {}, "confidence": 0.95,
+        "reason": "the test split is empty", "caveats": ["No query is held out."],
+    }  # fmt: skip
     write_json(finished["evaluation"] / "metrics.json", metrics)
     page = written(finished, tmp_path / "report")
     outline(page)
     assert "Nothing was measured: the test split is empty." in page
+    assert "No query is held out." in page.split("<main")[0]
     assert 'id="rankings"' not in page and 'href="#rankings"' not in page
+
+
+def test_the_headline_names_the_best_baseline_with_its_caveats_and_what_to_try(
+    finished: dict[str, Path], tmp_path: Path
+) -> None:
+    path = finished["evaluation"] / "metrics.json"
+    change(path, caveats=["Only 6 queries are held out."], advice=["Judge more queries."])
+    page = written(finished, tmp_path / "report")
+    header = page.split("<main")[0]
+    assert "the mixture of cosine and BM25, the best baseline" in header
+    assert "Only 6 queries are held out." in header
+    assert "<b>To try:</b> Judge more queries." in header
+    table = page.split("Paired by query")[1].split("Every measure")[0]
+    assert "Only 6 queries are held out." in table
+    assert "the best baseline" in table.split("</tr>")[1]
+
+
+def test_reliability_is_drawn_for_graded_judgments(
+    finished: dict[str, Path], tmp_path: Path
+) -> None:
+    page = written(finished, tmp_path / "report")
+    plot = page.split("Can the probabilities be believed?")[1].split("</figure>")[0]
+    assert '<g class="student">' in plot
+    bins = json.loads((finished["evaluation"] / "metrics.json").read_text())["reliability"]
+    assert plot.count("<circle") == len(bins["student"])
 
 
 def test_a_failed_gate_and_gates_that_were_not_measured_are_told(

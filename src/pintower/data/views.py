@@ -134,9 +134,9 @@ VIEWS: Mapping[str, View] = {
     "evaluation": View(
         {
             _JUDGMENTS: lambda source: source.judgments.select(
-                *_PAIR, "level", "language", "split"
+                *_PAIR, "level", "language", "country", "split"
             ),
-            _PINS: lambda source: source.pins(source.split("test"), vectors=True),
+            _PINS: lambda source: source.pins(source.split("train", "test"), vectors=True),
             _LOG: lambda source: read_table(source.data, QUERY_LOG).select("query").sort("query"),
             _QUERIES: lambda source: source.vectors(source.split("test")),
         },

@@ -76,8 +76,22 @@ def _draw(queries: int, resamples: int, seed: int) -> NDArray[np.uint16]:
 
 
 def mean_of_queries(values: NDArray[np.float64], resampling: Resampling) -> Estimate:
-    """Return the mean of a per-query measure FP64 [Q] with its interval."""
-    return bootstrap(lambda counts: counts @ values / len(values), len(values), resampling)
+    """Return the mean of a per-query measure with its interval.
+
+    Args:
+        values: FP64 [Q]; a query with NaN has no value and is left out of the mean.
+        resampling: of the interval.
+    """
+    there = ~np.isnan(values)
+    known = np.where(there, values, 0.0)
+
+    def mean(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+        drawn = counts @ there
+        means: NDArray[np.float64] = np.full(len(counts), np.nan)
+        np.divide(counts @ known, drawn, out=means, where=drawn > 0)
+        return means
+
+    return bootstrap(mean, len(values), resampling)
 
 
 def mean_difference(

@@ -1,4 +1,4 @@
-"""What a reader should know about the data before believing the figures."""
+"""What a reader should know about the data; the evaluation says what limits its own figures."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

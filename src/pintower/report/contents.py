@@ -59,7 +59,10 @@ def gather(inputs: Mapping[str, Path], examples: int, plan: Path | None) -> dict
         "date": date(max(step.created for step in flow if step.created is not None)),
         "release": release,
         "verdict": verdict(quality, latency, measured),
-        "caveats": describe_caveats(dataset, latency.headline["repeat_share"]),
+        "caveats": [
+            *quality.caveats,
+            *describe_caveats(dataset, latency.headline["repeat_share"]),
+        ],
         "tiles": tiles(quality, latency, measured),
         "flow": flow,
         "quality": quality,

@@ -85,7 +85,17 @@ _PHRASES: Mapping[str, Mapping[str, _Phrase]] = {
     "evaluation": {
         "queries": _many("held-out query", "held-out queries"),
         "pairs": _many("judged pair"),
-        **dict.fromkeys(("teacher_ndcg", "student_ndcg", "bm25_ndcg", "cosine_ndcg")),
+        "student_minus_best": lambda value: f"nDCG@20 over the best baseline {value}",
+        **dict.fromkeys(
+            (
+                "teacher_ndcg",
+                "student_ndcg",
+                "bm25_ndcg",
+                "cosine_ndcg",
+                "mixture_ndcg",
+                "best_baseline",
+            )
+        ),
     },
     "export": {
         "target": lambda value: f"for {value}",

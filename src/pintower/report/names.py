@@ -9,8 +9,20 @@ _MODELS = {
     "teacher": "Teacher",
     "bm25": "BM25",
     "cosine": "Untuned cosine",
+    "mixture": "Mixture of cosine and BM25",
 }
-_MEASURES = {"ndcg@20": "nDCG@20", "p@8": "P@8", "accuracy": "Accuracy", "auroc_5": "AUROC 5"}
+_MEASURES = {
+    "ndcg@20": "nDCG@20",
+    "p@8": "P@8",
+    "sdcg@25": "sDCG@25",
+    "kendall_tau": "Kendall's tau-b",
+    "spearman": "Spearman",
+    "accuracy": "Accuracy",
+    "accuracy_within_one": "Accuracy within one level",
+    "macro_f1": "Macro F1",
+    "auroc_5": "AUROC 5",
+    "ece": "Calibration error",
+}
 _SCENARIOS = {"log": "Query log, replayed once", "unique": "Every query once"}
 _STEPS = {
     "tokenizer": "Tokenizer",

@@ -8,6 +8,7 @@ import polars as pl
 
 from pintower.report.names import measure_name, model_name
 from pintower.report.per_query import Standing, standing
+from pintower.report.reliability import Curve, curves
 from pintower.report.scale import Scale, scale_over
 from pintower.report.slices import SliceRow, slice_rows
 
@@ -42,6 +43,7 @@ class Difference:
     Attributes:
         model: its name.
         baseline: the other's name.
+        best: whether that is the best baseline.
         value: mean difference in nDCG@20, with its interval ``low`` to ``high``.
         low: lower end.
         high: upper end.
@@ -51,6 +53,7 @@ class Difference:
 
     model: str
     baseline: str
+    best: bool
     value: float
     low: float
     high: float
@@ -67,11 +70,16 @@ class Quality:
         pairs: judged.
         reason: why nothing was measured; empty where something was.
         confidence: of the intervals.
-        measures: column titles.
-        rows: each model's name and its estimates, one a measure, None where there is none.
+        caveats: what limits the figures, a sentence each.
+        advice: what to try where the student is not ahead, a sentence each.
+        absent: baselines that there are none of, a sentence each.
+        models: column titles, with what always saying one level reaches as the last where it was
+            measured.
+        rows: each measure's name and its estimates, one a model, None where there is none.
         bars: nDCG@20 of each model.
         scale: of the bars.
-        differences: between models.
+        differences: between models, the student's from the best baseline first.
+        reliability: confidence against accuracy of each model that predicts levels.
         levels: the student's scores of pins that people gave one level: level, pins and the 10th,
             50th and 90th percentile.
         slices: parts of the queries.
@@ -83,11 +91,15 @@ class Quality:
     pairs: int
     reason: str
     confidence: float
-    measures: Sequence[str]
+    caveats: Sequence[str]
+    advice: Sequence[str]
+    absent: Sequence[str]
+    models: Sequence[str]
     rows: Sequence[tuple[str, Sequence[Mapping[str, Any] | None]]]
     bars: Sequence[Bar]
     scale: Scale | None
     differences: Sequence[Difference]
+    reliability: Sequence[Curve]
     levels: Sequence[Mapping[str, Any]]
     slices: Sequence[SliceRow]
     slice_scale: Scale | None
@@ -104,41 +116,70 @@ def describe_quality(
         predictions: the judged pairs with every model's score.
         by_query: their nDCG@20, as :func:`pintower.report.per_query.quality_by_query` gives it.
     """
-    models = metrics["models"] if metrics["queries"] else {}
-    keys = metrics["measures"]
-    rows = [
-        (model_name(name), [_estimate(values.get(key)) for key in keys])
-        for name, values in models.items()
-    ]
+    if not metrics["queries"]:
+        return _nothing(metrics)
+    models, best = metrics["models"], metrics["best_baseline"]
     bars = [
         Bar(model_name(name), found["value"], found["low"], found["high"], name == "student")
         for name, values in models.items()
         if (found := _estimate(values.get(_MAIN)))
     ]
-    shown, hidden = slice_rows(metrics.get("slices", []) if models else [])
-    ends = [end for row in shown for end in (row.low, row.high, row.baseline) if end is not None]
+    shown, hidden = slice_rows(metrics["slices"])
+    ends = [end for row in shown for end in (row.low, row.high)]
+    differences = [_difference(row, best, by_query) for row in metrics["differences"]]
+    titles, rows = _table(metrics)
     return Quality(
         queries=metrics["queries"],
         pairs=metrics["pairs"],
-        reason="" if models else metrics.get("reason", "there are no judged pairs"),
+        reason="",
         confidence=metrics["confidence"],
-        measures=_titles(keys),
+        caveats=metrics["caveats"],
+        advice=metrics["advice"],
+        absent=[
+            f"There is no {model_name(name)[:1].lower()}{model_name(name)[1:]}: {reason}."
+            for name, reason in metrics["baselines_absent"].items()
+        ],
+        models=titles,
         rows=rows,
         bars=bars,
-        scale=scale_over(end for bar in bars for end in (bar.low, bar.high)) if bars else None,
-        differences=[
-            _difference(row, by_query) for row in (metrics.get("differences", []) if models else [])
-        ],
-        levels=_levels(predictions) if models else [],
+        scale=scale_over(end for bar in bars for end in (bar.low, bar.high)),
+        differences=sorted(differences, key=lambda row: not row.best),
+        reliability=curves(metrics.get("reliability", {})),
+        levels=_levels(predictions),
         slices=shown,
-        slice_scale=scale_over(ends) if ends else None,
+        slice_scale=scale_over([0.0, *ends]),
         hidden_slices=hidden,
     )
+
+
+def _nothing(metrics: Mapping[str, Any]) -> Quality:
+    return Quality(
+        queries=0, pairs=0, reason=metrics["reason"], confidence=metrics["confidence"],
+        caveats=metrics["caveats"], advice=[], absent=[], models=[], rows=[], bars=[], scale=None,
+        differences=[], reliability=[], levels=[], slices=[], slice_scale=None, hidden_slices=0,
+    )  # fmt: skip
 
 
 def verdict_of(low: float, high: float) -> str:
     """Return what an interval of a difference says."""
     return "ahead" if low > 0 else "behind" if high < 0 else "not told apart"
+
+
+def _table(
+    metrics: Mapping[str, Any],
+) -> tuple[list[str], list[tuple[str, list[Mapping[str, Any] | None]]]]:
+    """Return a column title for each model and a row for each measure."""
+    keys, models, majority = metrics["measures"], metrics["models"], metrics["majority"]
+    titles = [model_name(name) for name in models]
+    if majority:
+        titles.append(f"Always level {majority['level']}")
+    rows = []
+    for key, title in zip(keys, _titles(keys), strict=True):
+        cells = [_estimate(values.get(key)) for values in models.values()]
+        if majority:
+            cells.append({"value": majority[key], "low": None} if key in majority else None)
+        rows.append((title, cells))
+    return titles, rows
 
 
 def _titles(keys: Sequence[str]) -> list[str]:
@@ -151,10 +192,11 @@ def _estimate(values: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     return values if values and values["value"] is not None else None
 
 
-def _difference(row: Mapping[str, Any], by_query: pl.DataFrame) -> Difference:
+def _difference(row: Mapping[str, Any], best: str, by_query: pl.DataFrame) -> Difference:
     return Difference(
         model=model_name(row["model"]),
         baseline=model_name(row["baseline"]),
+        best=row["baseline"] == best,
         value=row["value"],
         low=row["low"],
         high=row["high"],

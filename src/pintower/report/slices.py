@@ -1,4 +1,4 @@
-"""The student and its baseline on parts of the held-out queries."""
+"""The student against the best baseline on parts of the held-out queries."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,14 +13,16 @@ _MOST = 6
 
 _KINDS = {
     "query_length": "Query length",
-    "frequency": "Frequency in the log (the head makes up half of it)",
+    "frequency": "Frequency in the log (the head makes up half of it, with the torso four fifths)",
     "language": "Language",
+    "country": "Country",
 }
 _LABELS = {
     ("query_length", "1"): "1 word",
     ("query_length", "2-3"): "2 to 3 words",
     ("query_length", "4+"): "4 or more",
     ("frequency", "head"): "Head",
+    ("frequency", "torso"): "Torso",
     ("frequency", "tail"): "Tail",
 }
 
@@ -33,10 +35,12 @@ class SliceRow:
         kind: what it is a slice by; empty where the row above says so already.
         name: of the slice.
         queries: in it.
-        value: the student's nDCG@20, with its interval ``low`` to ``high``.
+        value: the student's nDCG@20 minus the best baseline's, with its interval ``low`` to
+            ``high``.
         low: lower end.
         high: upper end.
-        baseline: BM25's; None where it was not measured.
+        p_value: of the difference, adjusted for the number of slices.
+        worse: whether the student is behind and that is significant.
     """
 
     kind: str
@@ -45,11 +49,14 @@ class SliceRow:
     value: float
     low: float
     high: float
-    baseline: float | None
+    p_value: float
+    worse: bool
 
 
 def slice_rows(slices: Iterable[Mapping[str, Any]]) -> tuple[list[SliceRow], int]:
-    """Return the slices to show, the largest of each kind, and how many are left out.
+    """Return the slices to show, and how many are left out.
+
+    Of each kind those come first on which the student is significantly behind, then the largest.
 
     Args:
         slices: as in ``metrics.json``.
@@ -60,9 +67,11 @@ def slice_rows(slices: Iterable[Mapping[str, Any]]) -> tuple[list[SliceRow], int
     rows, hidden = [], 0
     for kind in sorted(by_kind, key=lambda kind: [*_KINDS, kind].index(kind)):
         parts = by_kind[kind]
-        kept = sorted(parts, key=lambda part: -part["queries"])[:_MOST]
+        kept = sorted(parts, key=lambda part: (not part["difference"]["worse"], -part["queries"]))[
+            :_MOST
+        ]
         hidden += len(parts) - len(kept)
-        if kind != "language":  # lengths have an order of their own
+        if kind not in ("language", "country"):  # the others have an order of their own
             kept.sort(key=lambda part: parts.index(part))
         title = _KINDS.get(kind, plain(kind))
         for part in kept:
@@ -72,14 +81,14 @@ def slice_rows(slices: Iterable[Mapping[str, Any]]) -> tuple[list[SliceRow], int
 
 
 def _row(part: Mapping[str, Any], kind: str) -> SliceRow:
-    student = part["models"]["student"]["ndcg@20"]
-    baseline = part["models"].get("bm25", {}).get("ndcg@20")
+    difference = part["difference"]
     return SliceRow(
         kind=kind,
         name=_LABELS.get((part["by"], part["slice"]), part["slice"]),
         queries=part["queries"],
-        value=student["value"],
-        low=student["low"],
-        high=student["high"],
-        baseline=baseline["value"] if baseline else None,
+        value=difference["value"],
+        low=difference["low"],
+        high=difference["high"],
+        p_value=difference["p_adjusted"],
+        worse=difference["worse"],
     )

@@ -32,20 +32,24 @@ class Tile:
 
 
 def verdict(quality: Quality, latency: Latency, gates: Sequence[GateFile | None]) -> str:
-    """Return what the run came to."""
+    """Return what the run came to: the student against the best baseline, whoever is ahead."""
     speed = (
         f"answers {counted(latency.candidates, 'candidate')} in "
         f"{milliseconds(latency.headline['p50_ms'])}\u00a0ms at the median"
     )
-    first = _gains(quality)[:1]
-    if not first:
+    best = _best(quality)
+    if best is None:
         reason = quality.reason or "there was nothing to compare the student with"
         sentences = [f"The release {speed}.", f"No gain in quality is known: {reason}."]
-    elif first[0].verdict == "ahead":
-        sentences = [f"The student {_compared(first[0])} and {speed}."]
+    elif best.verdict == "ahead":
+        sentences = [f"The student {_compared(best)} and {speed}."]
     else:
-        sentences = [f"The student {_compared(first[0])}.", f"It {speed}."]
+        sentences = [f"The student {_compared(best)}.", f"It {speed}."]
     sentences.append(_gates(gates))
+    if any(gates):
+        sentences.append(
+            "Gates compare the release with the student; they do not judge the student."
+        )
     if latency.failures:
         failed = counted(latency.failures, "request")
         sentences.append(f"Under load {failed} failed.")
@@ -75,9 +79,10 @@ def tiles(quality: Quality, latency: Latency, gates: Sequence[GateFile | None]) 
             f"of {decided}",
             [
                 f"{failed} failed" if failed else _unmeasured(gates),
+                "of the release; they do not judge the student",
                 f"{counted(sum(len(found.told) for found in measured), 'figure')} told besides",
             ],
-            "bad" if failed else "good",
+            "bad" if failed else "",
         ),
         Tile(
             "Cache hits",
@@ -92,36 +97,39 @@ def tiles(quality: Quality, latency: Latency, gates: Sequence[GateFile | None]) 
 
 
 def _gain_tile(quality: Quality) -> Tile:
-    gains = _gains(quality)
-    if not gains:
+    """Return the student's difference from the best baseline; green where it is beyond doubt."""
+    best = _best(quality)
+    if best is None:
         return Tile("Gain in nDCG@20", "–", "", [quality.reason or "nothing to compare with"])
-    first, *others = gains
-    tone = {"ahead": "good", "behind": "bad"}.get(first.verdict, "")
+    tone = {"ahead": "" if quality.caveats else "good", "behind": "bad"}.get(best.verdict, "")
+    others = [row for row in quality.differences if row.model == best.model and row is not best]
     return Tile(
-        f"nDCG@20 over {first.baseline}",
-        signed(first.value),
-        first.verdict,
+        f"nDCG@20 over the best baseline, {in_sentence(best.baseline)}",
+        signed(best.value),
+        best.verdict,
         [
-            f"{interval(first.low, first.high)} on {counted(quality.queries, 'query', 'queries')}",
+            f"{interval(best.low, best.high)} on {counted(quality.queries, 'query', 'queries')}",
             *(f"{signed(row.value)} over {in_sentence(row.baseline)}" for row in others),
         ],
         tone,
     )
 
 
-def _gains(quality: Quality) -> list[Difference]:
-    return [row for row in quality.differences if row.model == "Student"]
+def _best(quality: Quality) -> Difference | None:
+    """Return the student's difference from the best baseline, if it was measured."""
+    rows = [row for row in quality.differences if row.model == "Student" and row.best]
+    return rows[0] if rows else None
 
 
 def _compared(row: Difference) -> str:
-    name = in_sentence(row.baseline)
+    name = f"{in_sentence(row.baseline)}, the best baseline,"
     if row.verdict == "ahead":
         return f"beats {name} by {number(row.value)} nDCG@20 ({interval(row.low, row.high)})"
     if row.verdict == "behind":
         lost = interval(-row.high, -row.low)
         return f"is behind {name} by {number(-row.value)} nDCG@20 ({lost})"
     return (
-        f"cannot be told apart from {name}: {signed(row.value)} nDCG@20 "
+        f"cannot be told apart from {name.removesuffix(',')}: {signed(row.value)} nDCG@20 "
         f"({interval(row.low, row.high)})"
     )
 

@@ -4,6 +4,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from scipy.stats import spearmanr
+from sklearn.linear_model import LogisticRegression
 
 from pintower.models.adoption.evidence import Evidence
 from pintower.models.adoption.heads import (
@@ -11,8 +13,10 @@ from pintower.models.adoption.heads import (
     fit_full,
     fit_linear,
     fit_mlp,
+    fit_ordinal,
     soft_targets,
 )
+from pintower.models.adoption.signals import Signals
 from pintower.models.scoring_head import ScoringHead, expected_level
 from tests.models.adoption.judged import WIDTH, make_evidence
 
@@ -110,3 +114,24 @@ def test_small_models_see_embeddings_through_their_product_alone(name: str) -> N
     assert not weight[:, : 2 * WIDTH].any()
     product = weight[:, 2 * WIDTH : 3 * WIDTH]
     assert torch.equal(product, product[:, :1].expand_as(product))
+
+
+def test_ordinal_model_of_two_levels_ranks_as_a_logistic_regression() -> None:
+    """Over any number of signals; only the penalty is another."""
+    random = np.random.default_rng(0)
+    values = random.standard_normal((400, 3))
+    levels = np.where(values @ [1.0, -2.0, 0.5] + random.normal(0, 0.5, 400) > 0, 5, 1)
+    signals = Signals(values)
+    probabilities = signals.predict(values, fit_ordinal(signals, soft_targets(levels, 0.02)))
+    theirs = LogisticRegression().fit(values, levels == 5).decision_function(values)
+    assert spearmanr(probabilities @ np.arange(1, 6), theirs).statistic > 0.99
+
+
+def test_linear_head_gives_the_probabilities_of_the_ordinal_model() -> None:
+    evidence = make_evidence(match_weight=1.0)
+    signals = Signals.of(evidence)
+    values = np.column_stack([evidence.similarity, evidence.matches]).astype(np.float64)
+    layer = fit_ordinal(signals, targets(evidence))
+    np.testing.assert_allclose(
+        signals.predict(values, layer), evidence.probabilities(FITS["linear"](evidence)), atol=1e-5
+    )

@@ -13,7 +13,6 @@ from sentence_transformers.sentence_transformer.modules import Pooling
 from pintower.artifacts import write_json
 from pintower.config import StudentConfig
 from pintower.data.candidates import CandidateIndex
-from pintower.data.splits import normal_forms
 from pintower.data.tables import JUDGMENTS, MATCH_STATISTICS, PINS, QUERY_LOG, read_table
 from pintower.models.adoption.calibration import calibrate, draw_pins, own_query
 from pintower.models.adoption.cuts import measure_cuts
@@ -26,6 +25,7 @@ from pintower.models.adoption.towers import largest_difference, lay_out
 from pintower.models.adoption.unknown import warn_of_unknown
 from pintower.models.first_module import backbone_config, own_tokenizer
 from pintower.models.freezing import freeze_calibration
+from pintower.models.judged import draw_by_query, why_too_few
 from pintower.models.optimization import training_device
 from pintower.models.pairs import bm25_scores, number_pairs, pair_match_features
 from pintower.models.pretrained import chosen_prefixes, pretrained_folder
@@ -38,10 +38,7 @@ __all__ = ["adopt"]
 
 logger = logging.getLogger(__name__)
 
-_FEWEST_QUERIES = 10
 _MUCH_GIB = 1.0
-_MOST_PAIRS = 30_000
-"""Judged pairs looked at, by whole queries: more change little where the encoder is not trained."""
 
 
 def adopt(config: StudentConfig, data: Path, folder: Path) -> dict[str, Any]:
@@ -78,10 +75,12 @@ def adopt(config: StudentConfig, data: Path, folder: Path) -> dict[str, Any]:
     for tower in (student.query_encoder, student.pin_encoder):
         tower.to(training_device())
     pins = read_table(data, PINS)
-    judgments = _judgments(data, config.seed)
-    if _enough(judgments):
-        head, told = _fit_to_judgments(student, judgments, pins, config)
+    judgments = read_table(data, JUDGMENTS).filter(pl.col("split") == "train")
+    if not (lacking := why_too_few(judgments)):
+        drawn = draw_by_query(judgments, config.seed)
+        head, told = _fit_to_judgments(student, drawn, pins, config)
     else:
+        logger.info("%s: the levels are read off the pins' own texts", lacking)
         head, told = _fit_to_texts(student, pins, config)
     head.save(student.layout.scoring_head)
     freeze_calibration(student, data)
@@ -131,32 +130,6 @@ def _warn_of_memory(student: Student, tokens: int) -> None:
             "cuts it",
             tokens, taken,
         )  # fmt: skip
-
-
-def _judgments(data: Path, seed: int) -> pl.DataFrame:
-    """Return the training judgments, of random queries where there are very many."""
-    judgments = read_table(data, JUDGMENTS).filter(pl.col("split") == "train")
-    counts = judgments["query"].value_counts(name="pairs").sort("query")
-    order = np.random.default_rng(seed).permutation(len(counts))
-    before = pl.col("pairs").cum_sum() - pl.col("pairs")
-    drawn = counts[order].filter(before < _MOST_PAIRS)
-    return judgments.filter(pl.col("query").is_in(drawn["query"].to_list()))
-
-
-def _enough(judgments: pl.DataFrame) -> bool:
-    queries = len(set(normal_forms(judgments["query"].unique()).values()))
-    levels = judgments["level"].n_unique()
-    if queries >= _FEWEST_QUERIES and levels > 1:
-        return True
-    if not queries:
-        logger.info("No judgments: the levels are read off the pins' own texts")
-        return False
-    logger.info(
-        "%d judged training queries with %d levels, fewer than %d with two: the levels are read "
-        "off the pins' own texts",
-        queries, levels, _FEWEST_QUERIES,
-    )  # fmt: skip
-    return False
 
 
 def _fit_to_judgments(

@@ -15,7 +15,18 @@ from pintower.models.scoring_head import LEVELS, ScoringHead
 from pintower.models.towers import balanced_inputs
 from pintower.text.match_features import FEATURES
 
-__all__ = ["fit_cosine", "fit_full", "fit_linear", "fit_mlp", "soft_targets"]
+__all__ = [
+    "DOUBT",
+    "fit_cosine",
+    "fit_full",
+    "fit_linear",
+    "fit_mlp",
+    "fit_ordinal",
+    "soft_targets",
+]
+
+DOUBT = 0.02
+"""Share of each level's one that is spread over all five, where a head is fitted to judgments."""
 
 _STEPS = 100
 _LEAST_SLOPE = 0.01
@@ -64,8 +75,20 @@ def fit_cosine(similarity: NDArray[np.float64], targets: Tensor, width: int) -> 
 
 
 def fit_linear(evidence: Evidence, targets: Tensor) -> ScoringHead:
-    """Return ``logit_k = k w x + b_k``, where x are similarity and match features."""
+    """Return :func:`fit_ordinal` over similarity and match features."""
     signals = Signals.of(evidence)
+    return signals.fold([fit_ordinal(signals, targets)], evidence.width)
+
+
+def fit_ordinal(signals: Signals, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Return weight FP64 [5, C] and bias FP64 [5] of ``logit_k = k w x + b_k``.
+
+    Anderson's stereotype model, as in :func:`fit_cosine`, over any numbers: one weight each.
+
+    Args:
+        signals: x, N pairs as C standardized numbers.
+        targets: FP64 [N, 5].
+    """
     weights = torch.zeros(signals.count, dtype=torch.float64, requires_grad=True)
     offsets = torch.zeros(LEVELS, dtype=torch.float64, requires_grad=True)
 
@@ -77,7 +100,8 @@ def fit_linear(evidence: Evidence, targets: Tensor) -> ScoringHead:
         return cross_entropy(_linear(signals.standard, layer()), targets) + penalty
 
     _minimize([weights, offsets], loss)
-    return signals.fold([layer()], evidence.width)
+    weight, bias = layer()
+    return weight.detach(), bias.detach()
 
 
 def fit_mlp(evidence: Evidence, targets: Tensor, seed: int) -> ScoringHead:

@@ -11,7 +11,14 @@ from torch import Tensor
 from pintower.metrics.bootstrap import Resampling, mean_difference, mean_of_queries
 from pintower.metrics.ranking import ndcg, per_query
 from pintower.models.adoption.evidence import Evidence
-from pintower.models.adoption.heads import fit_cosine, fit_full, fit_linear, fit_mlp, soft_targets
+from pintower.models.adoption.heads import (
+    DOUBT,
+    fit_cosine,
+    fit_full,
+    fit_linear,
+    fit_mlp,
+    soft_targets,
+)
 from pintower.models.scoring_head import LEVELS, ScoringHead
 from pintower.progress import track
 
@@ -21,7 +28,6 @@ _FULL_PAIRS = 5_000
 """Judged pairs from which a network over everything is tried."""
 
 _FOLDS = 5
-_DOUBT = 0.02
 _LEAST = 1e-9
 
 _Fit = Callable[[Evidence], ScoringHead]
@@ -95,7 +101,7 @@ def _fits(pairs: int, seed: int, hidden: Sequence[int]) -> dict[str, _Fit]:
     """Return the heads that as many pairs may be tried on, the simplest first."""
 
     def targets(evidence: Evidence) -> Tensor:
-        return soft_targets(evidence.levels, _DOUBT)
+        return soft_targets(evidence.levels, DOUBT)
 
     fits: dict[str, _Fit] = {
         "cosine": lambda given: fit_cosine(given.similarity, targets(given), given.width),

@@ -1,7 +1,7 @@
 """A pair as a few numbers, and how a small model over them is written as a scoring head.
 
-The numbers are the pair's similarity and its match features. The similarity is the sum of the
-scoring head's product part, so its weight stands on every element of that part.
+For a scoring head the numbers are the pair's similarity and its match features. The similarity is
+the sum of the head's product part, so its weight stands on every element of that part.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,10 @@ __all__ = ["Signals", "varying"]
 
 
 class Signals:
-    """N pairs as C standardized numbers: the similarity, then the match features if there are any.
+    """N pairs as C standardized numbers.
+
+    A model over them becomes a scoring head by :meth:`fold` where the first is the similarity and
+    the others, if there are any, are the match features.
 
     Args:
         values: FP64 [N, C].
@@ -37,6 +40,22 @@ class Signals:
     def of(cls, evidence: Evidence) -> "Signals":
         """Return similarity and match features of judged pairs."""
         return cls(np.column_stack([evidence.similarity, evidence.matches]).astype(np.float64))
+
+    @torch.no_grad()
+    def predict(
+        self, values: NDArray[np.float64], layer: tuple[Tensor, Tensor]
+    ) -> NDArray[np.float32]:
+        """Return the level probabilities FP32 [M, 5] that a layer over these numbers gives.
+
+        Args:
+            values: FP64 [M, C], not standardized, of any pairs.
+            layer: weight FP64 [5, C] and bias FP64 [5].
+        """
+        weight, bias = layer
+        standard = (torch.from_numpy(values) - self.mean) * self.scale
+        logits = standard @ (weight * self.varying).T + bias
+        probabilities: NDArray[np.float32] = torch.softmax(logits, dim=1).float().numpy()
+        return probabilities
 
     @torch.no_grad()
     def fold(self, layers: Sequence[tuple[Tensor, Tensor]], width: int) -> ScoringHead:
