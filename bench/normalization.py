@@ -25,7 +25,8 @@ from pintower.bench.machine import commit, device, versions
 from pintower.config import ExportConfig
 from pintower.contracts import Contract
 from pintower.errors import PintowerError
-from pintower.export.reference import JudgedPairs, Reference
+from pintower.export.judged import JudgedPairs
+from pintower.export.reference import Reference
 from pintower.figures import COLOURS, INK, plot_style, to_svg
 from pintower.metrics.ranking import ndcg
 from pintower.models.embedding import embed_texts

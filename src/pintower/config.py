@@ -242,7 +242,8 @@ class ExportConfig(_Section):
         pin_precision: of the pin encoder, tried in order; None takes the target's list. ``bf16``
             needs OpenVINO and a CPU with products in bfloat16.
         parity_texts: real texts on which graph and torch are compared.
-        ranking_queries: judged queries, at most, on which their rankings are.
+        ranking_queries: judged queries, at most, on which their rankings are; a language that has
+            fewer than 20 among them is measured on its first 20 beside.
         allow: names of gates that may fail; they are marked as overruled.
         target_runtime: load each graph in the ONNX Runtime of the target's Triton release, in a
             server environment that is installed when it is missing; without it that is left

@@ -27,13 +27,16 @@ __all__ = [
     "write_gates",
 ]
 
-_RANKING = "ndcg_loss_rel ndcg_loss_rel_low top8_flips kendall_tau score_max_abs score_mean_abs"
+_RANKING = (
+    "ndcg_loss_rel ndcg_loss_rel_low language_ndcg_loss_rel language_ndcg_loss_rel_low "
+    "top8_flips kendall_tau score_max_abs score_mean_abs"
+)
 _CHECKS = {
     "query_encoder": "contract opset ir_version file_size target_loads runs max_abs min_cosine "
-    "half_min_cosine norm_max_abs batch_sensitivity batch_flips repeat_max_abs threads_sensitivity "
-    "tokenizer rendering vocabulary alike precision",
+    "language_cosine half_min_cosine norm_max_abs batch_sensitivity batch_flips repeat_max_abs "
+    "threads_sensitivity tokenizer rendering vocabulary alike precision",
     "pin_encoder": "contract opset ir_version file_size target_loads runs max_abs min_cosine "
-    "norm_max_abs batch_sensitivity batch_flips repeat_max_abs threads_sensitivity "
+    "language_cosine norm_max_abs batch_sensitivity batch_flips repeat_max_abs threads_sensitivity "
     "vocabulary alike precision",
     "scorer": "contract opset ir_version file_size target_loads runs max_abs invalid_rows",
     "ranking": _RANKING,

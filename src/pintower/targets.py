@@ -119,6 +119,8 @@ class Limits(_Model):
         batch_max_flips: share of the pairs of pins in a text's top 8 that the same may swap.
         threads_max_change: of the same cosine, between thread counts.
         ndcg_max_loss: of nDCG@20 against the student in torch, as a share of it.
+        language_ndcg_max_loss: the same of the language that loses most; None (contracts of earlier
+            versions) sets no limit.
         top8_max_flips: share of the pairs of pins in a query's top 8 that may be swapped against
             the student in torch.
         scorer_max_abs: of the scorer's relevance score against torch.
@@ -134,6 +136,7 @@ class Limits(_Model):
     batch_max_flips: float
     threads_max_change: float
     ndcg_max_loss: float
+    language_ndcg_max_loss: float | None = None
     top8_max_flips: float
     scorer_max_abs: float
     served_max_abs: float

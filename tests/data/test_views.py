@@ -99,6 +99,12 @@ def test_a_changed_pin_counts_for_the_stages_that_read_it(
     assert changed == {*readers, "pins"}
 
 
+def test_the_export_reads_languages_of_judgments(tmp_path: Path) -> None:
+    folder = written("export", source_of(tmp_path), tmp_path / "view")
+    columns = pl.read_parquet(folder / "judgments.parquet").columns
+    assert columns == ["query", "pin_id", "level", "language", "split"]
+
+
 def test_what_is_drawn_from_is_there_and_does_not_count(tmp_path: Path) -> None:
     source = source_of(tmp_path)
     folder = written("labels", source, tmp_path / "view")

@@ -50,6 +50,22 @@ def test_texts_are_kept_as_the_encoders_see_them(
     assert frozen.pins.features.dtype == np.float32
 
 
+def test_pins_to_compare_on_keep_their_language_where_the_data_has_it(
+    student: Path, tiny_pins: pl.DataFrame, tmp_path: Path
+) -> None:
+    languages = [("en", "th", None)[row % 3] for row in range(len(tiny_pins))]
+    spoken = tiny_pins.with_columns(pl.Series("language", languages))
+    for pins in (spoken, tiny_pins.drop("language")):
+        shutil.rmtree(student / "calibration")
+        data = data_of(pins, tmp_path / f"data-{'language' in pins.columns}")
+        ensure_calibration(student, data)
+        compared = Calibration.load(load_student(student)).compared_pins
+        assert ("language" in compared.columns) == ("language" in pins.columns)
+        if "language" in pins.columns:
+            wanted = dict(zip(pins["pin_id"], languages, strict=True))
+            assert dict(compared.select("pin_id", "language").iter_rows()) == wanted
+
+
 def test_what_is_there_is_never_drawn_again_and_is_no_part_of_the_space(
     student: Path, tiny_pins: pl.DataFrame, tmp_path: Path
 ) -> None:

@@ -67,6 +67,36 @@ def test_loss_that_is_a_gain_uses_nothing_of_its_limit() -> None:
     assert share_of_limit(gate("ranking.ndcg_loss_rel_low", -0.001, 0.005)) == 0
 
 
+def test_a_gate_by_language_names_the_language_and_those_that_were_not_measured(
+    tmp_path: Path,
+) -> None:
+    detail = {"language": "th", "queries": 25, "losses": {"en": 0, "th": 0.03}}
+    file = described(
+        tmp_path,
+        gate("ranking.language_ndcg_loss_rel", 0.03, 0.02, detail=detail),
+        gate("pin_ranking.language_ndcg_loss_rel_low", 0.01, 0.02, detail={"language": "ja"}),
+        gate(
+            "target.query_encoder.language_cosine",
+            0.99,
+            0.95,
+            better="higher",
+            detail={"language": "ko", "texts": 3},
+        ),
+        gate("other.gate", math.nan, detail={"unmeasured": {"ko": 1, "th": 19}}),
+    )
+    lost, pins = file.limited
+    assert lost.name == "Loss of nDCG@20 of the language that loses most: th"
+    assert (lost.over, lost.passed) == ("25 queries", False)
+    assert pins.name == (
+        "Pins: Loss of nDCG@20 of the language that loses most, lower end of its interval: ja"
+    )
+    assert file.told[0].over == "too few queries to measure: ko (1), th (19)"
+    found = describe_gates("Graphs", tmp_path / "gates.json", in_target=True)
+    assert found is not None
+    name = "Query encoder: mean cosine with torch of the language embedded worst: ko"
+    assert [row.name for row in found.limited] == [name]
+
+
 def test_gates_in_the_targets_runtime_are_a_table_of_their_own(tmp_path: Path) -> None:
     both = [gate("scorer.max_abs", 2e-6, 1e-4), gate("target.scorer.max_abs", 3e-6, 1e-4)]
     write_gates(tmp_path / "gates.json", both, {})

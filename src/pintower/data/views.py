@@ -144,7 +144,7 @@ VIEWS: Mapping[str, View] = {
     ),
     "export": View(
         {
-            _JUDGMENTS: lambda source: source.compared.select(*_PAIR, "level", "split"),
+            _JUDGMENTS: lambda source: source.compared.select(*_PAIR, "level", "language", "split"),
             _PINS: lambda source: source.pins(source.compared, vectors=True),
             _QUERIES: lambda source: source.vectors(source.compared),
         }

@@ -5,12 +5,17 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pintower.contracts import BuiltGraph
 from pintower.errors import RepositoryError, SetupError
-from pintower.export.embedded import Embedded
+from pintower.export.embedded import Embedded, cosines
 from pintower.export.encoder_gates import encoder_gates
 from pintower.export.half.gates import half_gate
 from pintower.export.invariance_gates import batch_gates, repetition_gates
+from pintower.export.judged import JudgedPairs
+from pintower.export.language_gates import language_cosine_gates, language_ranking_gates
 from pintower.export.ranking_gates import ranking_gates
 from pintower.export.reference import Reference
 from pintower.export.scorer_gates import scorer_gates
@@ -105,6 +110,7 @@ class Measurement:
             reference.query_embeddings,
         )
         gates += encoder_gates(embedded, self.limits)
+        gates += self._pin_languages(embedded)
         gates += batch_gates(embedded, self.limits, batched=True)
         gates += repetition_gates(embedded, path, self.limits)
         return gates if built.precision == "fp32" else gates + self._pin_ranking(embedded.encoder)
@@ -154,9 +160,36 @@ class Measurement:
             return []
         queries = judged.pairs.queries
         embeddings = encoder.embed(self.reference.rendered(queries), self.reference.matrix(queries))
-        student = reference.student
-        given = judged.scores(student, queries=embeddings)
-        return ranking_gates("ranking", judged, judged.scores(student), given, self.limits)
+        given = judged.scores(reference.student, queries=embeddings)
+        gates = self._rankings("ranking", reference, judged, given)
+        return gates + self._query_languages(judged, embeddings)
+
+    def _rankings(
+        self, name: str, reference: Reference, judged: JudgedPairs, given: NDArray[np.float32]
+    ) -> list[Gate]:
+        """Compare scores with torch's, over all queries and by language."""
+        wanted = judged.scores(reference.student)
+        return [
+            *ranking_gates(name, judged, wanted, given, self.limits),
+            *language_ranking_gates(name, judged, wanted, given, self.limits),
+        ]
+
+    def _query_languages(self, judged: JudgedPairs, given: NDArray[np.float32]) -> list[Gate]:
+        """Compare embeddings of judged queries with torch's by language: no log states any."""
+        if judged.languages is None:
+            return []
+        asked = zip(judged.languages.tolist(), judged.pairs.query.tolist(), strict=True)
+        spoken = sorted(set(asked))
+        cosine = cosines(given, judged.queries)[[query for _, query in spoken]]
+        names = (language for language, _ in spoken)
+        return language_cosine_gates("query_encoder", names, cosine, self.limits)
+
+    def _pin_languages(self, embedded: Embedded) -> list[Gate]:
+        """Compare embeddings of real pins with torch's by language, the odd ones left out."""
+        if (spoken := self.reference.pin_languages) is None:
+            return []
+        cosine = cosines(embedded.alone, embedded.reference)[: len(spoken)]
+        return language_cosine_gates(embedded.built.name, spoken, cosine, self.limits)
 
     def _pin_ranking(self, encoder: GraphEncoder) -> list[Gate]:
         """Measure the ranking of judged pins with their embeddings from the graph."""
@@ -170,7 +203,7 @@ class Measurement:
             batch_tokens=_BATCH_TOKENS,
         )
         given = judged.scores(student, pins=embeddings)
-        return ranking_gates("pin_ranking", judged, judged.scores(student), given, self.limits)
+        return self._rankings("pin_ranking", reference, judged, given)
 
     def _scores(self, graph: OnnxGraph) -> list[Gate]:
         reference = self.reference

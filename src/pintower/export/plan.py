@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
@@ -165,7 +166,7 @@ def make_plan(
         ),
         chosen=chosen,
         max_loss=max_loss,
-        queries=len(first.judged.pairs.queries),
+        queries=len(np.unique(first.judged.pairs.query[first.judged.drawn])),
         onnxruntime=onnxruntime.__version__,
     )
 
@@ -206,7 +207,9 @@ def _row(
     by_name = {item.name: item for item in gates}
     nothing = Gate("", float("nan"), None, "lower", True)
     loss = by_name.get("ranking.ndcg_loss_rel", nothing)
-    aside = ("ranking.ndcg_loss_rel", "ranking.ndcg_loss_rel_low", "ranking.top8_flips")
+    losses = ("ndcg_loss_rel", "language_ndcg_loss_rel")
+    aside = {f"ranking.{name}{end}" for name in losses for end in ("", "_low")}
+    aside |= {"ranking.top8_flips", "query_encoder.language_cosine"}
     config = backbone_config(student.query_encoder)
     return PlanRow(
         student=student.layout.root.name,

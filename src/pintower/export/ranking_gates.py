@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 from scipy.stats import kendalltau
 
 from pintower.export.flips import count_flips
-from pintower.export.reference import JudgedPairs
+from pintower.export.judged import JudgedPairs
+from pintower.export.ndcg_loss import measure_loss
 from pintower.gates import Gate, gate
 from pintower.metrics.bootstrap import Resampling, bootstrap, mean_of_queries
 from pintower.metrics.ranking import ndcg, per_query
@@ -37,24 +38,14 @@ def ranking_gates(
         given: with one tower's embeddings from the graph, all else the same, FP32 [N].
         limits: of the target.
     """
-    group = judged.pairs.query
-    before, after = (per_query(ndcg, group, judged.levels, scores) for scores in (wanted, given))
+    rows = np.flatnonzero(judged.drawn)
+    group = np.unique(judged.pairs.query[rows], return_inverse=True)[1]
+    levels, wanted, given = judged.levels[rows], wanted[rows], given[rows]
+    before, after = (per_query(ndcg, group, levels, scores) for scores in (wanted, given))
     resampling = Resampling()
-    loss = bootstrap(
-        lambda counts: 1 - (counts @ after) / (counts @ before), len(before), resampling
-    )
-    low, high = (np.nan if end is None else end for end in (loss.low, loss.high))
-    value = np.nan if loss.value is None else loss.value
-    told = (high - low) / 2 <= limits.ndcg_max_loss
-    detail: dict[str, Any] = {
-        "queries": len(before),
-        "pairs": len(group),
-        "low": low,
-        "high": high,
-        "confidence": resampling.confidence,
-        "ndcg_torch": float(before.mean()),
-        "ndcg_graph": float(after.mean()),
-    }
+    loss = measure_loss(before, after, resampling)
+    told = loss.is_told(limits.ndcg_max_loss)
+    detail: dict[str, Any] = {**loss.detail, "pairs": len(group)}
     if not told:
         detail["without_limit"] = "too few judged queries: its interval is wider than the limit"
     orders = _orders(wanted, given, group, len(before))
@@ -63,8 +54,13 @@ def ranking_gates(
     )
     tau = mean_of_queries(orders[:, 2], resampling)
     return [
-        gate(f"{name}.ndcg_loss_rel", value, limits.ndcg_max_loss if told else None, detail=detail),
-        gate(f"{name}.ndcg_loss_rel_low", low, limits.ndcg_max_loss),
+        gate(
+            f"{name}.ndcg_loss_rel",
+            loss.value,
+            limits.ndcg_max_loss if told else None,
+            detail=detail,
+        ),
+        gate(f"{name}.ndcg_loss_rel_low", loss.low, limits.ndcg_max_loss),
         gate(
             f"{name}.top8_flips",
             np.nan if flips.value is None else flips.value,

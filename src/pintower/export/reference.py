@@ -15,60 +15,21 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from pintower.config import ExportConfig
-from pintower.data.draws import in_drawn_order
 from pintower.data.tables import JUDGMENTS, PINS, read_table
 from pintower.export.distinct_gates import distinct_gate
+from pintower.export.judged import JudgedPairs, draw_judgments
+from pintower.export.languages import stated_languages
 from pintower.export.samples import EDGE_TEXTS, token_batches
 from pintower.gates import Gate
 from pintower.models.calibration import Calibration
-from pintower.models.pairs import Pairs, number_pairs, pair_match_features
+from pintower.models.pairs import number_pairs, pair_match_features
 from pintower.models.pin_inputs import feature_matrix, pin_texts, spread_over_lengths
 from pintower.models.query_vectors import QueryVectors
-from pintower.models.scoring_head import LEVELS
 from pintower.models.student import Student
 from pintower.models.tokenization import load_tokenizer
 from pintower.text.rendering import render_query
 
-__all__ = ["JudgedPairs", "Reference"]
-
-
-@dataclass(frozen=True)
-class JudgedPairs:
-    """Judged pairs with what scoring them takes besides the queries' embeddings.
-
-    Attributes:
-        pairs: N of them, over Q queries and P pins.
-        levels: INT64 [N].
-        match_features: FP32 [N, F].
-        pins: embeddings in torch, FP32 [P, D].
-        queries: embeddings in torch, FP32 [Q, D].
-    """
-
-    pairs: Pairs
-    levels: NDArray[np.int64]
-    match_features: NDArray[np.float32]
-    pins: NDArray[np.float32]
-    queries: NDArray[np.float32]
-
-    def scores(
-        self,
-        student: Student,
-        *,
-        queries: NDArray[np.float32] | None = None,
-        pins: NDArray[np.float32] | None = None,
-    ) -> NDArray[np.float32]:
-        """Return the relevance score FP32 [N] of every pair.
-
-        Args:
-            student: its scoring head scores, in fp32.
-            queries: other embeddings of the queries, FP32 [Q, D].
-            pins: other embeddings of the pins, FP32 [P, D].
-        """
-        asked = (self.queries if queries is None else queries)[self.pairs.query]
-        shown = (self.pins if pins is None else pins)[self.pairs.pin]
-        probabilities = student.score(asked, shown, self.match_features)
-        scores = probabilities @ np.arange(1, LEVELS + 1, dtype=np.float32)
-        return scores.astype(np.float32)
+__all__ = ["Reference"]
 
 
 @dataclass(frozen=True)
@@ -138,6 +99,12 @@ class Reference:
         return _with_odd_pins(found[chosen])
 
     @cached_property
+    def pin_languages(self) -> list[str] | None:
+        """Of the real pins; None where they are all of one, or frozen without."""
+        spoken = stated_languages(self.pins[: -len(EDGE_TEXTS)])
+        return None if spoken is None else spoken.to_list()
+
+    @cached_property
     def pin_texts(self) -> list[str]:
         """The pins as the pin encoder sees them."""
         return pin_texts(self.pins, self.student.rendering)
@@ -154,26 +121,20 @@ class Reference:
 
     @cached_property
     def judged(self) -> JudgedPairs | None:
-        """Judged pairs of held-out queries, of any queries where none is; None without judgments.
-
-        Queries whose pins are all of one level tell nothing about a ranking and are left out.
-        """
+        """Judged pairs of drawn queries; None where there are none."""
         table = _judgments(self.data)
         if table.is_empty():
             return None
-        held_out = table.filter(pl.col("split") == "test")
-        table = table if held_out.is_empty() else held_out
-        table = table.filter(pl.col("level").n_unique().over("query") > 1)
-        drawn = in_drawn_order(table["query"].unique(), self.config.seed)
-        chosen = drawn[: self.config.ranking_queries]
-        table = table.filter(pl.col("query").is_in(chosen)).sort("query", "pin_id")
+        table = draw_judgments(table, self.config.ranking_queries, self.config.seed)
         if table.is_empty():
             return None
-        pins = read_table(self.data, PINS)
+        spoken, pins = stated_languages(table), read_table(self.data, PINS)
         pairs = number_pairs(table["query"].to_list(), table["pin_id"].to_list(), pins)
         return JudgedPairs(
             pairs=pairs,
             levels=table["level"].to_numpy().astype(np.int64),
+            languages=None if spoken is None else spoken.to_numpy().astype(str),
+            drawn=table["drawn"].to_numpy(),
             match_features=pair_match_features(pairs, self.student.statistics),
             pins=self.student.embed_pins(pairs.pins),
             queries=self.student.embed_queries(pairs.queries, self.vectors),

@@ -7,7 +7,8 @@ queries.parquet           ``text``, as the query encoder sees it before tokeniza
                           ``features`` (feature vectors end to end) where it takes them
 pins.parquet              the same for the pin encoder
 compared_queries.parquet  ``text`` as users type it, ``features``
-compared_pins.parquet     rows of the pins table
+compared_pins.parquet     rows of the pins table, ``language`` among the columns (not in folders of
+                          earlier versions)
 calibration.json          ``format``, and the SHA-256 of each file
 """
 

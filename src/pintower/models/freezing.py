@@ -102,6 +102,7 @@ def _write(student: Student, data: Path, folder: Path) -> None:
     tokenizer = load_tokenizer(layout.pin_encoder, rendering.pin_max_tokens)
     rows = shown.compared(tokenizer.encode_batch_fast(shown.texts))
     kept = ["pin_id", *PIN_SOURCES, *(str(column["name"]) for column in student.columns)]
+    kept += ["language"] if "language" in pins.columns else []
     pins.select(kept)[rows].write_parquet(folder / "compared_pins.parquet")
     describe_calibration(folder)
 

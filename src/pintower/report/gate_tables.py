@@ -22,6 +22,7 @@ _OF_A_GRAPH = {
     "target_loads": "failures to load in the target's ONNX Runtime",
     "max_abs": "largest difference from torch",
     "min_cosine": "lowest cosine with torch",
+    "language_cosine": "mean cosine with torch of the language embedded worst",
     "half_min_cosine": "lowest cosine with torch, rounded as a GPU stores fp16",
     "norm_max_abs": "largest difference of a vector's length from torch",
     "batch_sensitivity": "largest change of a cosine, alone or in a batch",
@@ -52,6 +53,9 @@ _OF_THE_PREFLIGHT = {
 _OF_THE_RANKING = {
     "ndcg_loss_rel": "Loss of nDCG@20 against torch, as a share of it",
     "ndcg_loss_rel_low": "The same loss, lower end of its interval",
+    "language_ndcg_loss_rel": "Loss of nDCG@20 of the language that loses most",
+    "language_ndcg_loss_rel_low": "Loss of nDCG@20 of the language that loses most, lower end of "
+    "its interval",
     "top8_flips": "Share of top-8 pairs ranked other than in torch",
     "kendall_tau": "Kendall's tau with torch's ranking",
     "score_max_abs": "Largest score difference from torch",
@@ -185,7 +189,7 @@ def _rows(gates: Iterable[Gate]) -> list[GateRow]:
     rows = [
         GateRow(
             key=item.name,
-            name=_name(item.name),
+            name=": ".join([_name(item.name), *_language(item)]),
             measured=_with_unit(item.measured, item.unit),
             allowed="" if item.allowed is None else _limit(item.allowed, item.better),
             used=share_of_limit(item),
@@ -206,6 +210,11 @@ def _where(environment: Mapping[str, Any]) -> str:
         f"Measured on a {environment['backend']}. The release is for Triton "
         f"{environment['triton_release']}."
     )
+
+
+def _language(item: Gate) -> list[str]:
+    """Return the language that a gate names, if it does."""
+    return [str(item.detail["language"])] if "language" in item.detail else []
 
 
 def _choice(item: Gate) -> list[str]:
@@ -241,7 +250,7 @@ def _limit(allowed: float, better: str) -> str:
 
 
 def _over(item: Gate) -> str:
-    """Return the sample's size, as far as the gate tells it."""
+    """Return the sample's size, as far as the gate tells it, and the languages left out."""
     words = []
     for key, value in item.detail.items():
         if isinstance(value, int) and not isinstance(value, bool):
@@ -249,4 +258,7 @@ def _over(item: Gate) -> str:
             one = re.sub("s$", "", re.sub("ies$", "y", name))
             plural = name.endswith("s")
             words.append(counted(value, one, name) if plural else f"{name} {number(value)}")
+    if few := item.detail.get("unmeasured"):
+        languages = ", ".join(f"{language} ({number(count)})" for language, count in few.items())
+        words.append(f"too few queries to measure: {languages}")
     return ", ".join(words)
