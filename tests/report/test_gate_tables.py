@@ -70,7 +70,12 @@ def test_loss_that_is_a_gain_uses_nothing_of_its_limit() -> None:
 def test_a_gate_by_language_names_the_language_and_those_that_were_not_measured(
     tmp_path: Path,
 ) -> None:
-    detail = {"language": "th", "queries": 25, "losses": {"en": 0, "th": 0.03}}
+    detail = {
+        "language": "th",
+        "queries": 25,
+        "losses": {"en": 0, "th": 0.03},
+        "together": {"ja": 9},
+    }
     file = described(
         tmp_path,
         gate("ranking.language_ndcg_loss_rel", 0.03, 0.02, detail=detail),
@@ -86,7 +91,7 @@ def test_a_gate_by_language_names_the_language_and_those_that_were_not_measured(
     )
     lost, pins = file.limited
     assert lost.name == "Loss of nDCG@20 of the language that loses most: th"
-    assert (lost.over, lost.passed) == ("25 queries", False)
+    assert (lost.over, lost.passed) == ("25 queries, measured together: ja (9)", False)
     assert pins.name == (
         "Pins: Loss of nDCG@20 of the language that loses most, lower end of its interval: ja"
     )

@@ -62,6 +62,7 @@ _OF_THE_RANKING = {
     "score_mean_abs": "Mean score difference from torch",
 }
 _RANKINGS = {"ranking": "", "pin_ranking": "Pins: "}
+_FEW_QUERIES = {"together": "measured together", "unmeasured": "too few queries to measure"}
 _OF_THE_SERVER = {
     "runtimes_agree": "Largest score difference between two ONNX Runtimes",
     "runtimes_min_cosine": "Lowest cosine between two ONNX Runtimes",
@@ -250,7 +251,7 @@ def _limit(allowed: float, better: str) -> str:
 
 
 def _over(item: Gate) -> str:
-    """Return the sample's size, as far as the gate tells it, and the languages left out."""
+    """Return the sample's size, as far as the gate tells it, and languages of few queries."""
     words = []
     for key, value in item.detail.items():
         if isinstance(value, int) and not isinstance(value, bool):
@@ -258,7 +259,8 @@ def _over(item: Gate) -> str:
             one = re.sub("s$", "", re.sub("ies$", "y", name))
             plural = name.endswith("s")
             words.append(counted(value, one, name) if plural else f"{name} {number(value)}")
-    if few := item.detail.get("unmeasured"):
-        languages = ", ".join(f"{language} ({number(count)})" for language, count in few.items())
-        words.append(f"too few queries to measure: {languages}")
+    for key, what in _FEW_QUERIES.items():
+        few = item.detail.get(key, {})
+        if languages := [f"{language} ({number(count)})" for language, count in few.items()]:
+            words.append(f"{what}: {', '.join(languages)}")
     return ", ".join(words)
