@@ -1,6 +1,7 @@
 """A language that a graph ranks wrongly, among many queries of one that it ranks as torch does."""
 
 import math
+import shutil
 from dataclasses import replace
 from itertools import combinations, product
 from pathlib import Path
@@ -15,6 +16,8 @@ from onnx import numpy_helper
 
 from pintower.config import ExportConfig
 from pintower.contracts import BuiltGraph
+from pintower.data.calibration import write_calibration
+from pintower.data.tables import JUDGMENTS, QUERIES, empty
 from pintower.export.build import GraphBuilder
 from pintower.export.choice import choose_precision
 from pintower.export.judged import LEAST_QUERIES, JudgedPairs
@@ -24,6 +27,7 @@ from pintower.export.ranking_gates import ranking_gates
 from pintower.export.reference import Reference
 from pintower.export.samples import token_batches
 from pintower.gates import Gate, explain, failed, require_gate_names
+from pintower.models.freezing import ensure_calibration
 from pintower.models.pairs import Pairs
 from pintower.models.student import Student, load_student
 from pintower.targets import Limits, Precision, load_target
@@ -268,3 +272,33 @@ def forget(path: Path, tokens: list[int]) -> None:
             table[tokens] = table[tokens[::-1]]
             tensor.CopyFrom(numpy_helper.from_array(table, tensor.name))
     onnx.save(model, path)
+
+
+@pytest.mark.parametrize("stated", [True, False])
+def test_pins_are_compared_by_language_where_the_student_kept_it(
+    stated: bool, tiny_student: Path, tiny_pins: pl.DataFrame, tmp_path: Path
+) -> None:
+    """Students of earlier versions did not."""
+    folder = Path(shutil.copytree(tiny_student, tmp_path / "student"))
+    shutil.rmtree(folder / "calibration")
+    languages = [("en", "en", "th")[row % 3] for row in range(len(tiny_pins))]
+    pins = tiny_pins.with_columns(pl.Series("language", languages))
+    data = tmp_path / "data"
+    data.mkdir()
+    log = pl.DataFrame({"query": ["red shoes", "sofa"]})
+    write_calibration(
+        data, pins if stated else pins.drop("language"), empty(JUDGMENTS), log, empty(QUERIES)
+    )
+    ensure_calibration(folder, data)
+    student, target = load_student(folder), load_target("cpu-fp32")
+    reference = Reference(CONFIG, student, data)
+    builder = GraphBuilder(student, target, tmp_path, lambda name: reference.calibration(name, 10))
+    built = builder.build("pin_encoder", "fp32")
+    gates = {
+        item.name: item for item in Measurement(reference, target, tmp_path).pin_encoder(built)
+    }
+    assert not failed(gates.values())
+    assert ("pin_encoder.language_cosine" in gates) == stated
+    if stated:
+        detail = gates["pin_encoder.language_cosine"].detail
+        assert detail["cosines"] == pytest.approx({"en": 1, "th": 1})
