@@ -1,25 +1,24 @@
-from typing import Any
-
 from pintower.evaluation.advice import advice
 
-AHEAD, LEVEL, BEHIND = (0.01, 0.02, 0.03), (-0.01, 0.01, 0.03), (-0.03, -0.02, -0.01)
+AHEAD, LEVEL, BEHIND = "ahead", "not told apart", "behind"
 
 
 def told(
-    student: tuple[float, ...],
-    teacher: tuple[float, ...] | None = None,
-    queries: int = 400,
-    **languages: float,
+    student: str, teacher: str | None = None, queries: int = 400, **languages: float
 ) -> list[str]:
-    rows: list[dict[str, Any]] = [
-        {"model": model, "baseline": "mixture", "low": low, "value": value, "high": high}
-        for model, found in (("student", student), ("teacher", teacher))
-        if found is not None
-        for low, value, high in [found]
+    rows = [
+        {"model": model, "baseline": "mixture", "verdict": verdict}
+        for model, verdict in (("student", student), ("teacher", teacher))
+        if verdict is not None
     ]
-    rows.append({"model": "student", "baseline": "bm25", "low": 0.1, "value": 0.2, "high": 0.3})
+    rows.append({"model": "student", "baseline": "bm25", "verdict": "ahead"})
     return advice(
-        rows, "mixture", training_queries=queries, encoder="all-MiniLM-L6-v2", languages=languages
+        rows,
+        "mixture",
+        held_out_queries=66,
+        training_queries=queries,
+        encoder="all-MiniLM-L6-v2",
+        languages=languages,
     )
 
 
@@ -44,13 +43,19 @@ def test_a_teacher_that_is_not_ahead_is_to_be_stronger() -> None:
 
 
 def test_an_encoder_as_it_is_can_be_exchanged_or_distilled_into() -> None:
-    (only,) = told(LEVEL)
+    (only,) = told(BEHIND)
     assert "student.query_encoder" in only and "student.method" in only
 
 
-def test_few_judged_queries_come_first() -> None:
-    first, *_ = told(LEVEL, LEVEL, queries=60)
-    assert first.startswith("Judge more queries: 60 are judged for training")
+def test_a_small_difference_wants_more_held_out_queries() -> None:
+    first, *_ = told(LEVEL, AHEAD)
+    assert first.startswith("Hold out more judged queries: 66 do not tell")
+    assert not any("Hold out" in line for line in told(BEHIND, AHEAD))
+
+
+def test_few_judged_queries_are_told() -> None:
+    first, *_ = told(BEHIND, LEVEL, queries=60)
+    assert first.startswith("Judge more queries: only 60 are judged for training")
 
 
 def test_other_languages_than_english_put_the_encoder_in_question() -> None:

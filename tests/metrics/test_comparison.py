@@ -11,6 +11,7 @@ from pintower.metrics.comparison import (
     measures_for,
     per_query_difference,
     reliabilities,
+    verdict_of,
 )
 
 PAIRS = pl.DataFrame(
@@ -117,3 +118,22 @@ def test_yes_and_no_judgments_get_only_measures_that_two_levels_can_carry() -> N
     for model, area in (("good", 1), ("bad", 0)):
         assert list(metrics["models"][model]) == ["ndcg@20", "auroc_5"]
         assert metrics["models"][model]["auroc_5"]["value"] == area
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [(0.01, 0.02, "ahead"), (-0.02, -0.01, "behind"), (-0.01, 0.02, "not told apart"),
+     (0.0, 0.02, "not told apart")],
+)  # fmt: skip
+def test_an_interval_that_touches_zero_tells_nothing_apart(
+    low: float, high: float, verdict: str
+) -> None:
+    assert verdict_of(low, high, 6) == verdict
+
+
+def test_few_queries_tell_nothing_apart() -> None:
+    """The interval of one query is a point, and that of five holds zero by chance alone."""
+    for queries in range(6):
+        assert verdict_of(0.1, 0.1, queries) == "not told apart"
+    (row,) = differences(PAIRS, [("good", "bad")], RESAMPLING)
+    assert row["low"] > 0 and row["verdict"] == "not told apart"

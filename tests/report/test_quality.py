@@ -1,7 +1,6 @@
-import pytest
-
+from pintower.metrics.comparison import verdict_of
 from pintower.report.per_query import quality_by_query
-from pintower.report.quality import Quality, describe_quality, verdict_of
+from pintower.report.quality import Quality, describe_quality
 from tests.report.conftest import judged, measured
 
 COMMONEST = judged()["level"].mode().min()
@@ -50,7 +49,7 @@ def test_the_difference_from_the_best_baseline_comes_first() -> None:
     assert (first.model, first.baseline) == ("Student", "Mixture of cosine and BM25")
     assert first.best
     assert sum(first.queries) == 6
-    assert first.verdict == verdict_of(first.low, first.high)
+    assert first.verdict == verdict_of(first.low, first.high, 6)
     assert [(row.model, row.best) for row in others if row.best] == [("Teacher", True)]
 
 
@@ -69,17 +68,6 @@ def test_a_baseline_that_there_is_none_of_is_named_with_its_reason() -> None:
         metrics, predictions, quality_by_query(predictions, list(metrics["models"]))
     )
     assert quality.absent == ["There is no mixture of cosine and BM25: No judgments."]
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "verdict"),
-    [(0.01, 0.02, "ahead"), (-0.02, -0.01, "behind"), (-0.01, 0.02, "not told apart"),
-     (0.0, 0.02, "not told apart")],
-)  # fmt: skip
-def test_an_interval_that_touches_zero_tells_nothing_apart(
-    low: float, high: float, verdict: str
-) -> None:
-    assert verdict_of(low, high) == verdict
 
 
 def test_scores_are_summed_up_for_each_human_level() -> None:

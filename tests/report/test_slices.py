@@ -18,14 +18,14 @@ def part(by: str, name: str, queries: int, *, worse: bool = False) -> dict[str, 
 
 def test_slices_are_grouped_and_lengths_keep_their_order() -> None:
     rows, hidden = slice_rows(
-        [part("language", "de", 2), part("language", "en", 9), part("query_length", "1", 3),
-         part("query_length", "2-3", 8), part("frequency", "head", 4),
+        [part("frequency", "tail", 4), part("language", "de", 2), part("language", "en", 9),
+         part("query_length", "1", 3), part("query_length", "2-3", 8), part("frequency", "head", 4),
          part("frequency", "torso", 4), part("country", "DE", 1), part("country", "US", 2)]
     )  # fmt: skip
     assert [(row.kind, row.name) for row in rows] == [
         ("Query length", "1 word"), ("", "2 to 3 words"),
         ("Frequency in the log (the head makes up half of it, with the torso four fifths)", "Head"),
-        ("", "Torso"), ("Language", "en"), ("", "de"), ("Country", "US"), ("", "DE"),
+        ("", "Torso"), ("", "Tail"), ("Language", "en"), ("", "de"), ("Country", "US"), ("", "DE"),
     ]  # fmt: skip
     assert hidden == 0
 

@@ -4,9 +4,10 @@ from pathlib import Path
 import pytest
 
 from pintower.gates import Gate, gate, write_gates
+from pintower.metrics.comparison import verdict_of
 from pintower.report.gate_tables import GateFile, describe_gates
 from pintower.report.latency import describe_latency
-from pintower.report.quality import Difference, Quality, verdict_of
+from pintower.report.quality import Difference, Quality
 from pintower.report.verdict import tiles, verdict
 from tests.report.conftest import bench_results, bench_row
 
@@ -24,7 +25,7 @@ def quality(*differences: Difference, reason: str = "", caveats: Sequence[str] =
 def difference(
     low: float, value: float, high: float, baseline: str = "BM25", *, best: bool = True
 ) -> Difference:
-    verdict = verdict_of(low, high)
+    verdict = verdict_of(low, high, 64)
     return Difference("Student", baseline, best, value, low, high, verdict, (1, 1, 1))
 
 
@@ -123,6 +124,6 @@ def test_tiles_tell_gain_speed_gates_and_cache(tmp_path: Path) -> None:
     assert (speed.value, speed.notes[0]) == ("3.1", "99 of 100 within 6.5\u00a0ms")
     assert (passed.value, passed.unit, passed.tone) == ("1", "of 2", "bad")
     assert passed.notes == [
-        "1 failed", "of the release; they do not judge the student", "1 figure told besides"
+        "1 failed", "they test the release, not the student", "1 figure told besides"
     ]  # fmt: skip
     assert (cache.value, cache.unit) == ("49", "%")

@@ -104,12 +104,12 @@ def grade(pins: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=SCHEMAS["judgments"])
 
 
-@pytest.mark.parametrize("held_out", [0.05, -0.05])
+@pytest.mark.parametrize(("held_out", "verdict"), [(0.05, "ahead"), (-0.05, "behind")])
 def test_a_student_that_is_behind_the_best_baseline_is_said_to_be(
-    held_out: float, caplog: pytest.LogCaptureFixture
+    held_out: float, verdict: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     main = {"baseline": "mixture", "value": held_out, "low": held_out - 0.01,
-            "high": held_out + 0.01}  # fmt: skip
+            "high": held_out + 0.01, "verdict": verdict}  # fmt: skip
     metrics = {"queries": 80, "advice": ["Judge more."], "caveats": []}
     warn(main, metrics)
     behind = "the student is behind the best baseline, mixture: -0.050 nDCG@20 (-0.060 to -0.040)"
@@ -119,7 +119,8 @@ def test_a_student_that_is_behind_the_best_baseline_is_said_to_be(
 def test_a_student_that_is_not_told_apart_is_not_called_ahead(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    main = {"baseline": "cosine", "value": 0.01, "low": -0.01, "high": 0.03}
+    main = {"baseline": "cosine", "value": 0.01, "low": -0.01, "high": 0.03,
+            "verdict": "not told apart"}  # fmt: skip
     warn(main, {"queries": 80, "advice": ["Judge more."], "caveats": ["Few queries."]})
     assert "cannot be told apart from the best baseline, cosine: +0.010 nDCG@20" in caplog.text
     assert "Judge more." in caplog.text and "Few queries." in caplog.text

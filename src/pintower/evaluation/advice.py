@@ -5,7 +5,7 @@ from typing import Any
 
 __all__ = ["advice"]
 
-_FEW_QUERIES = 300
+_FEW_QUERIES = 200
 _FOREIGN = 0.1
 """Share of the judgments in other languages than English from which the encoder is in question."""
 
@@ -14,6 +14,7 @@ def advice(
     rows: Sequence[Mapping[str, Any]],
     best: str,
     *,
+    held_out_queries: int,
     training_queries: int,
     encoder: str | None,
     languages: Mapping[str, float],
@@ -21,27 +22,33 @@ def advice(
     """Return what to try, a sentence each; nothing where the student is ahead.
 
     Args:
-        rows: the differences, ``model``, ``baseline``, ``value``, ``low``, ``high``.
+        rows: the differences, ``model``, ``baseline``, ``verdict``.
         best: the best baseline.
+        held_out_queries: judged queries that were measured on.
         training_queries: judged queries of the training split.
         encoder: that the student was made from; None where it is not known.
         languages: share of the held-out judgments in each language, of those that name one.
     """
-    against = {row["model"]: row for row in rows if row["baseline"] == best}
-    if against["student"]["low"] > 0:
+    verdicts = {row["model"]: row["verdict"] for row in rows if row["baseline"] == best}
+    if verdicts["student"] == "ahead":
         return []
     found = []
+    if verdicts["student"] != "behind":
+        found.append(
+            f"Hold out more judged queries: {held_out_queries} do not tell a difference as small "
+            "as this from none."
+        )
     if training_queries < _FEW_QUERIES:
         found.append(
-            f"Judge more queries: {training_queries} are judged for training, and a few hundred "
-            "with twenty pins each are a sensible minimum."
+            f"Judge more queries: only {training_queries} are judged for training, and a few "
+            "hundred with twenty pins each are a sensible minimum."
         )
-    if "teacher" not in against:
+    if "teacher" not in verdicts:
         found.append(
             "Take another encoder (student.query_encoder), or distil a student from a teacher "
             "(student.method)."
         )
-    elif against["teacher"]["low"] > 0:
+    elif verdicts["teacher"] == "ahead":
         found.append(
             "The teacher is ahead, the student has not learned it: more labels (labels.pairs), "
             "longer training (student.epochs), more trainable layers "

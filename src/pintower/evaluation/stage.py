@@ -87,6 +87,7 @@ def run(config: EvaluationConfig, inputs: Mapping[str, Path], folder: Path) -> d
     metrics["advice"] = advice(
         rows,
         best,
+        held_out_queries=metrics["queries"],
         training_queries=training["query"].n_unique(),
         encoder=_encoder(inputs["student"]),
         languages=_shares(held_out["language"]),
@@ -145,8 +146,8 @@ def warn(main: Mapping[str, Any], metrics: Mapping[str, Any]) -> None:
         main: the student's difference from the best baseline.
         metrics: ``queries``, ``advice`` and ``caveats``.
     """
-    if main["low"] <= 0:
-        standing = "is behind" if main["high"] < 0 else "cannot be told apart from"
+    if main["verdict"] != "ahead":
+        standing = "is behind" if main["verdict"] == "behind" else "cannot be told apart from"
         logger.warning(
             "the student %s the best baseline, %s: %+.3f nDCG@20 (%+.3f to %+.3f), measured on "
             "the held-out queries (%d). %s",

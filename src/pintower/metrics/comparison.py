@@ -42,10 +42,14 @@ __all__ = [
     "measures_for",
     "per_query_difference",
     "reliabilities",
+    "verdict_of",
 ]
 
 MAIN = "ndcg@20"
 """The measure that models are compared by."""
+
+_FEWEST_QUERIES = 6
+"""Of five, 2 of the 32 ways to sign their differences are as extreme as one sign for all."""
 
 _PER_QUERY: dict[str, Measure] = {
     MAIN: ndcg,
@@ -100,20 +104,42 @@ def compare(
 def differences(
     pairs: pl.DataFrame, compared: Iterable[tuple[str, str]], resampling: Resampling
 ) -> list[dict[str, Any]]:
-    """Return paired differences in nDCG@20, ``{"model", "baseline", "value", "low", "high"}``."""
-    names = list(compared)
-    used = list(dict.fromkeys(name for pair in names for name in pair))
+    """Return differences in nDCG@20, paired by query.
+
+    Args:
+        pairs: as for :func:`compare`.
+        compared: names, a model and what it is compared with.
+        resampling: of the intervals.
+
+    Returns:
+        ``measure``, ``model``, ``baseline``, ``value``, ``low``, ``high`` and the ``verdict``, see
+        :func:`verdict_of`, in the order of ``compared``.
+    """
     judged = _Judged.of(pairs)
-    each = {name: judged.per_query(ndcg, pairs[name].to_numpy()) for name in used}
-    return [
-        {
-            "measure": MAIN,
-            "model": model,
-            "baseline": baseline,
-            **asdict(mean_difference(each[model], each[baseline], resampling)),
-        }
-        for model, baseline in names
-    ]
+    each: dict[str, NDArray[np.float64]] = {}
+    rows = []
+    for model, baseline in compared:
+        for name in (model, baseline):
+            if name not in each:
+                each[name] = judged.per_query(ndcg, pairs[name].to_numpy())
+        found = mean_difference(each[model], each[baseline], resampling)
+        verdict = verdict_of(found.low, found.high, judged.queries)
+        names = {"measure": MAIN, "model": model, "baseline": baseline}
+        rows.append({**names, **asdict(found), "verdict": verdict})
+    return rows
+
+
+def verdict_of(low: float | None, high: float | None, queries: int) -> str:
+    """Return ``ahead``, ``behind`` or ``not told apart``.
+
+    Args:
+        low: lower end of the interval of a difference.
+        high: upper end.
+        queries: that it was measured on; of fewer than six no interval tells anything.
+    """
+    if low is None or high is None or queries < _FEWEST_QUERIES:
+        return "not told apart"
+    return "ahead" if low > 0 else "behind" if high < 0 else "not told apart"
 
 
 def per_query_difference(pairs: pl.DataFrame, model: str, baseline: str) -> NDArray[np.float64]:

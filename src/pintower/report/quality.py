@@ -12,7 +12,7 @@ from pintower.report.reliability import Curve, curves
 from pintower.report.scale import Scale, scale_over
 from pintower.report.slices import SliceRow, slice_rows
 
-__all__ = ["Bar", "Difference", "Quality", "describe_quality", "verdict_of"]
+__all__ = ["Bar", "Difference", "Quality", "describe_quality"]
 
 _MAIN = "ndcg@20"
 
@@ -160,11 +160,6 @@ def _nothing(metrics: Mapping[str, Any]) -> Quality:
     )  # fmt: skip
 
 
-def verdict_of(low: float, high: float) -> str:
-    """Return what an interval of a difference says."""
-    return "ahead" if low > 0 else "behind" if high < 0 else "not told apart"
-
-
 def _table(
     metrics: Mapping[str, Any],
 ) -> tuple[list[str], list[tuple[str, list[Mapping[str, Any] | None]]]]:
@@ -200,7 +195,7 @@ def _difference(row: Mapping[str, Any], best: str, by_query: pl.DataFrame) -> Di
         value=row["value"],
         low=row["low"],
         high=row["high"],
-        verdict=verdict_of(row["low"], row["high"]),
+        verdict=row["verdict"],
         queries=standing(by_query, row["model"], row["baseline"]),
     )
 

@@ -72,12 +72,19 @@ def slice_rows(slices: Iterable[Mapping[str, Any]]) -> tuple[list[SliceRow], int
         ]
         hidden += len(parts) - len(kept)
         if kind not in ("language", "country"):  # the others have an order of their own
-            kept.sort(key=lambda part: parts.index(part))
+            kept.sort(key=_place)
         title = _KINDS.get(kind, plain(kind))
         for part in kept:
             rows.append(_row(part, title))
             title = ""
     return rows, hidden
+
+
+def _place(part: Mapping[str, Any]) -> tuple[int, str]:
+    """Return where a slice stands among those of its kind: in the order of the labels."""
+    known = list(_LABELS)
+    name = (part["by"], part["slice"])
+    return known.index(name) if name in known else len(known), part["slice"]
 
 
 def _row(part: Mapping[str, Any], kind: str) -> SliceRow:

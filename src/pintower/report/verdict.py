@@ -79,7 +79,7 @@ def tiles(quality: Quality, latency: Latency, gates: Sequence[GateFile | None]) 
             f"of {decided}",
             [
                 f"{failed} failed" if failed else _unmeasured(gates),
-                "of the release; they do not judge the student",
+                "they test the release, not the student",
                 f"{counted(sum(len(found.told) for found in measured), 'figure')} told besides",
             ],
             "bad" if failed else "",
