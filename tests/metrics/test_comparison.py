@@ -131,9 +131,11 @@ def test_an_interval_that_touches_zero_tells_nothing_apart(
     assert verdict_of(low, high, 6) == verdict
 
 
-def test_few_queries_tell_nothing_apart() -> None:
-    """The interval of one query is a point, and that of five holds zero by chance alone."""
+def test_few_queries_show_no_model_to_be_ahead() -> None:
+    """The interval of one query is a point, and five are of one sign by chance alone."""
     for queries in range(6):
         assert verdict_of(0.1, 0.1, queries) == "not told apart"
+        assert verdict_of(-0.1, -0.1, queries) == "behind"
+    assert verdict_of(None, None, 0) == "not told apart"
     (row,) = differences(PAIRS, [("good", "bad")], RESAMPLING)
     assert row["low"] > 0 and row["verdict"] == "not told apart"

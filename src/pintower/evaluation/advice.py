@@ -35,8 +35,8 @@ def advice(
     found = []
     if verdicts["student"] != "behind":
         found.append(
-            f"Hold out more judged queries: {held_out_queries} do not tell a difference as small "
-            "as this from none."
+            f"Hold out more judged queries: {held_out_queries} do not tell the student from the "
+            "best baseline."
         )
     if training_queries < _FEW_QUERIES:
         found.append(

@@ -135,11 +135,11 @@ def verdict_of(low: float | None, high: float | None, queries: int) -> str:
     Args:
         low: lower end of the interval of a difference.
         high: upper end.
-        queries: that it was measured on; of fewer than six no interval tells anything.
+        queries: that it was measured on; fewer than six show no model to be ahead.
     """
-    if low is None or high is None or queries < _FEWEST_QUERIES:
-        return "not told apart"
-    return "ahead" if low > 0 else "behind" if high < 0 else "not told apart"
+    if high is not None and high < 0:
+        return "behind"
+    return "ahead" if (low or 0.0) > 0 and queries >= _FEWEST_QUERIES else "not told apart"
 
 
 def per_query_difference(pairs: pl.DataFrame, model: str, baseline: str) -> NDArray[np.float64]:
