@@ -33,6 +33,8 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[int, Field(gt=0)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Rate = Annotated[float, Field(gt=0)]
+Depth = Literal["projections", "query", "last", "all"]
+LossName = Literal["cross_entropy", "pairwise", "margin_mse"]
 
 
 class _Section(BaseModel):
@@ -131,17 +133,17 @@ class StudentConfig(_Section):
     """Both towers, the scoring head and their training.
 
     Attributes:
-        method: ``distil`` trains towers and scoring head on the teacher's labels; ``encoder`` takes
-            an encoder as it is for both towers, fits a scoring head to what judgments there are,
-            and needs no teacher. Layers, width and the training's keys then count for nothing.
+        method: ``distil`` starts from the encoder and the match features, fitted to what judgments
+            there are, and trains away from there on judgments and the teacher's labels, as far as
+            held-out queries say that it pays; ``encoder`` stays at that start and needs no teacher.
+            Layers, width and the training's keys then count for nothing.
         query_encoder: backbone of the query encoder; with ``encoder`` that of both towers.
         query_layers: keep only its first layers; None keeps all.
-        query_trainable_layers: train only its last layers; None trains all.
         pin_encoder: backbone of the pin encoder.
         pin_layers: as ``query_layers``.
-        pin_trainable_layers: as ``query_trainable_layers``; with 0 only the projection is trained.
-        width: of the embeddings both towers share.
-        hidden: widths of the scoring head's hidden layers.
+        width: of the embeddings both towers share; None takes the encoder's own.
+        hidden: widths of the hidden layers of a scoring head over both whole embeddings, which is
+            tried where there are very many judgments.
         pooling: of the tokens; None takes the encoder's own, or the mean where it states none.
         query_prefix: put before every query; None takes what the encoder's own files state.
         pin_prefix: put before every pin text; None as for ``query_prefix``.
@@ -152,24 +154,28 @@ class StudentConfig(_Section):
             state as its longest input, prefix included.
         source_max_chars: each text source of a pin is cut to so many characters; None takes 16 for
             each of the pin's tokens.
-        epochs: passes over the labels.
+        depths: what may be trained: ``projections`` of both towers; all of the ``query`` encoder;
+            the ``last`` third of both encoders' layers; ``all``. Each is tried, the scoring head
+            with it, and the best is taken.
+        trials: trainings tried at most, beyond the depths at other learning rates.
+        losses: weight of each: ``cross_entropy`` to the levels' probabilities, the ``pairwise``
+            order of a query's pins, ``margin_mse`` between their expected levels.
+        temperature: of the soft labels; above 1 flattens them.
+        epochs: passes over the pairs.
         batch_size: pairs a step.
         learning_rate: of the encoders.
         head_learning_rate: of projections and scoring head.
-        warmup_share: share of the steps spent warming up.
-        human_share: weight of the human levels' loss beside the soft labels'.
-        seed: for initialization and order.
+        human_share: of the pairs of an epoch that human levels make up beside soft labels.
+        seed: for folds, search and order.
         bf16: train under bfloat16 autocast, where the device has it.
     """
 
     method: Literal["distil", "encoder"] = "distil"
     query_encoder: str = "all-MiniLM-L6-v2"
     query_layers: Positive | None = None
-    query_trainable_layers: Annotated[int, Field(ge=0)] | None = None
     pin_encoder: str = "all-MiniLM-L6-v2"
     pin_layers: Positive | None = None
-    pin_trainable_layers: Annotated[int, Field(ge=0)] | None = None
-    width: Positive = 128
+    width: Positive | None = None
     hidden: tuple[Positive, ...] = (128, 64)
     pooling: Literal["mean", "cls", "lasttoken"] | None = None
     query_prefix: str | None = None
@@ -178,11 +184,17 @@ class StudentConfig(_Section):
     query_max_tokens: Positive | None = 32
     pin_max_tokens: Positive | None = 64
     source_max_chars: Positive | None = 256
-    epochs: Positive = 1
-    batch_size: Positive = 64
-    learning_rate: Rate = 1e-4
-    head_learning_rate: Rate = 1e-3
-    warmup_share: Share = 0.1
+    depths: Annotated[tuple[Depth, ...], Field(min_length=1)] = ("projections", "query", "last")
+    trials: Positive = 4
+    losses: Annotated[dict[LossName, Rate], Field(min_length=1)] = {
+        "cross_entropy": 1.0,
+        "pairwise": 1.0,
+    }
+    temperature: Rate = 1.0
+    epochs: Positive = 2
+    batch_size: Positive = 32
+    learning_rate: Rate = 2e-5
+    head_learning_rate: Rate = 1e-4
     human_share: Share = 0.2
     seed: Seed = 7
     bf16: bool = True

@@ -58,8 +58,8 @@ def written(name: str, source: Source, folder: Path) -> Path:
     ("name", "files", "pins", "queries"),
     [
         ("teacher", "judgments pins", "p1 p2", "red shoes,blue sofa"),
-        ("student", "calibration dataset.json judgments match_stats pins queries", "p1 p5",
-         "red shoes"),
+        ("student", "calibration dataset.json judgments match_stats pins queries",
+         "p0 p1 p2 p3 p4 p5 p6 p7 p8", "red shoes,blue sofa"),
         ("export", "judgments pins queries", "p3", "lemon cake"),
     ],
 )  # fmt: skip
@@ -81,7 +81,7 @@ def test_a_view_holds_the_rows_that_are_read_and_no_others(
     [
         ("p8", set()),
         ("p1", {"teacher", "student", "adopted student", "evaluation"}),
-        ("p2", {"teacher"}),
+        ("p2", {"teacher", "student"}),
         ("p3", {"evaluation", "export"}),
         ("p4", set()),  # shown, and not labelled
         ("p5", {"labels", "student"}),

@@ -33,7 +33,7 @@ def test_a_student_ahead_of_a_weaker_baseline_alone_gets_some() -> None:
 
 def test_a_teacher_that_is_ahead_points_to_the_students_training() -> None:
     (only,) = told(BEHIND, AHEAD)
-    assert "labels.pairs" in only and "student.epochs" in only and "trainable_layers" in only
+    assert "labels.pairs" in only and "student.epochs" in only and "student.depths" in only
 
 
 def test_a_teacher_that_is_not_ahead_is_to_be_stronger() -> None:

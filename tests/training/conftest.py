@@ -36,6 +36,29 @@ def judge(pins: pl.DataFrame, queries: tuple[str, ...] = THINGS) -> pl.DataFrame
     return pl.DataFrame(rows, schema=SCHEMAS["judgments"])
 
 
+ASKED = (
+    *THINGS,
+    *(word for thing in THINGS for word in thing.split()),
+    *(f"{thing} ideas" for thing in THINGS),
+    *(f"best {thing}" for thing in THINGS),
+)
+"""Twenty-five queries, enough to tell whether training pays."""
+
+
+def judge_many(pins: pl.DataFrame) -> pl.DataFrame:
+    """Judge pins for twenty-five queries: 5 for all words, 3 for some, 1 for none."""
+    rows = []
+    for number, query in enumerate(ASKED):
+        for pin_id, title in pins.select("pin_id", "title").iter_rows():
+            words = [word for word in query.split() if word not in ("ideas", "best")]
+            found = sum(word in (title or "") for word in words)
+            level = 5 if found == len(words) else 3 if found else 1
+            split = "test" if number % 5 == 4 else "train"
+            told = {"language": "en", "country": None, "split": split}
+            rows.append({"query": query, "pin_id": pin_id, "level": level, **told})
+    return pl.DataFrame(rows, schema=SCHEMAS["judgments"])
+
+
 def write_data(folder: Path, pins: pl.DataFrame, **tables: pl.DataFrame) -> Path:
     """Write a data folder; a table that is not given is empty."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -73,6 +96,13 @@ def data(tiny_pins: pl.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> P
     )
 
 
+@pytest.fixture(scope="session")
+def judged_data(tiny_pins: pl.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A thousand judgments of twenty-five queries."""
+    folder = tmp_path_factory.mktemp("judged")
+    return write_data(folder, tiny_pins, judgments=judge_many(tiny_pins))
+
+
 @pytest.fixture
 def teacher_config(tiny_backbone: Path) -> TeacherConfig:
     return TeacherConfig(
@@ -96,6 +126,8 @@ def student_config(tiny_backbone: Path) -> StudentConfig:
         hidden=(16,),
         query_max_tokens=16,
         pin_max_tokens=24,
+        depths=("projections",),
+        trials=1,
         epochs=4,
         batch_size=16,
         head_learning_rate=1e-2,

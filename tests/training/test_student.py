@@ -9,60 +9,147 @@ import torch
 
 from pintower.artifacts import write_json
 from pintower.config import StudentConfig
-from pintower.errors import DatasetError
+from pintower.errors import StudentError
 from pintower.models.calibration import Calibration
-from pintower.models.distillation import grouped_batches
-from pintower.models.encoders import embed_tokens, load_encoder
+from pintower.models.encoders import embed_tokens
 from pintower.models.pin_inputs import feature_matrix, pin_texts
 from pintower.models.query_vectors import QueryVectors
 from pintower.models.scoring_head import ScoringHead
 from pintower.models.student import load_student
 from pintower.models.tokenization import load_tokenizer
 from pintower.models.towers import Texts, balanced_inputs, pool_all, project
+from pintower.models.untuned import untuned_embeddings
 from pintower.student import run
 
 
-@pytest.mark.parametrize("trainable", [None, 0, 1])
-def test_student_learns_and_its_folder_loads(
-    data: Path,
-    labels: Path,
+def told(folder: Path) -> dict[str, object]:
+    return json.loads((folder / "training.json").read_text())
+
+
+@pytest.mark.parametrize("depth", ["projections", "query", "last", "all"])
+def test_student_is_trained_where_it_pays_and_its_folder_loads(
+    judged_data: Path,
     tiny_pins: pl.DataFrame,
+    tiny_backbone: Path,
     tmp_path: Path,
     student_config: StudentConfig,
-    trainable: int | None,
+    depth: str,
 ) -> None:
-    config = student_config.model_copy(update={"pin_trainable_layers": trainable})
-    info = run(config, {"data": data, "labels": labels}, tmp_path)
+    """A random encoder knows nothing of the words, so anything that is learned pays."""
+    changes = {"depths": (depth,), "learning_rate": 3e-3, "pin_layers": None, "epochs": 6}
+    info = run(student_config.model_copy(update=changes), {"data": judged_data}, tmp_path)
+    assert info == {"judgments": 800, "labels": 0, "trained": depth}
     student = load_student(tmp_path)
-    training = json.loads((tmp_path / "training.json").read_text())
-    assert info["pairs"] == 120  # a hundred labels and twenty human levels
-    assert training["loss"][-1]["loss"] < training["loss"][0]["loss"] - 0.05
-    assert training["loss"][-1]["step"] == info["steps"]
     assert student.embed_pins(tiny_pins).shape == (40, 16)
-    assert student.head.match_scale.max() > 1
-    frozen = Calibration.load(student)
+    training = told(tmp_path)
+    start, *others = training["search"]["candidates"]
+    taken = next(row for row in others if row["share"] == training["search"]["share"])
+    assert taken["log_loss"] < start["log_loss"] / 2
+    assert training["loss"][-1]["loss"] < training["loss"][0]["loss"]
+    assert training["loss"][-1]["step"] == training["steps"]
+
+    from transformers import BertModel
+
+    before = BertModel.from_pretrained(tiny_backbone).state_dict()
+    moved = {
+        side: {name for name, weight in tower[0].auto_model.state_dict().items()
+               if not torch.equal(before[name], weight)}
+        for side, tower in (("query", student.query_encoder), ("pin", student.pin_encoder))
+    }  # fmt: skip
+    assert bool(moved["query"]) == (depth != "projections")
+    assert bool(moved["pin"]) == (depth in ("last", "all"))
+    assert any("layer.0." in name for name in moved["query"]) == (depth in ("query", "all"))
+
+
+def test_both_backbones_stay_one_where_both_are_trained(
+    judged_data: Path, tmp_path: Path, student_config: StudentConfig
+) -> None:
+    changes = {"depths": ("all",), "learning_rate": 3e-3, "pin_layers": None, "epochs": 6}
+    run(student_config.model_copy(update=changes), {"data": judged_data}, tmp_path)
+    student = load_student(tmp_path)
+    query, pin = (tower[0].state_dict() for tower in (student.query_encoder, student.pin_encoder))
+    assert all(torch.equal(query[name], pin[name]) for name in query)
+
+
+def test_training_that_does_not_pay_leaves_the_untuned_encoder(
+    judged_data: Path, tiny_backbone: Path, tmp_path: Path, student_config: StudentConfig
+) -> None:
+    """With rates of almost zero nothing is better than the start, whose cosine is the encoder's."""
+    changes = {"head_learning_rate": 1e-12, "width": None, "pin_layers": None, "epochs": 1}
+    info = run(student_config.model_copy(update=changes), {"data": judged_data}, tmp_path)
+    assert info["trained"] == "nothing"
+    assert "the start" in told(tmp_path)["search"]["reason"]
+    student = load_student(tmp_path)
+    queries = ["red shoes", "lemon cake"]
+    embeddings = student.embed_queries(queries)
+    texts = ["red shoes for your home", "a cake"]
+    tokens = Texts(load_tokenizer(tmp_path / "pin_encoder", 24), texts).tokens(
+        np.arange(2), torch.device("cpu")
+    )
+    pins = embed_tokens(student.pin_encoder, *tokens, torch.zeros(2, 4)).detach().numpy()
+    untuned = [untuned_embeddings(str(tiny_backbone), given, 24) for given in (queries, texts)]
+    np.testing.assert_allclose(embeddings @ pins.T, untuned[0] @ untuned[1].T, atol=1e-4)
+
+
+def test_too_few_judged_queries_train_nothing_and_say_so(
+    data: Path,
+    labels: Path,
+    tmp_path: Path,
+    student_config: StudentConfig,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    info = run(student_config, {"data": data, "labels": labels}, tmp_path)
+    assert info["trained"] == "nothing"
+    assert "4 judged" in caplog.text and "nothing is trained" in caplog.text
+    frozen = Calibration.load(load_student(tmp_path))
     assert frozen.pins.features is not None
     assert frozen.pins.features.shape == (40, 4)
     assert not {"lemon cake", "blue sofa"} & set(frozen.queries.texts)  # test and validation
     assert "red shoes" in frozen.queries.texts
 
 
-def test_frozen_pin_encoder_keeps_its_backbone_and_trains_its_projection(
-    data: Path,
-    labels: Path,
-    tiny_backbone: Path,
-    tmp_path: Path,
-    student_config: StudentConfig,
+def test_soft_labels_are_learned_from_and_told(
+    judged_data: Path, labels: Path, tmp_path: Path, student_config: StudentConfig
 ) -> None:
-    config = student_config.model_copy(update={"pin_trainable_layers": 0})
-    run(config, {"data": data, "labels": labels}, tmp_path)
-    from transformers import BertModel
+    shard = sorted(labels.glob("labels-*.parquet"))[0]
+    unjudged = pl.read_parquet(shard).with_columns(pl.lit("a query of the log").alias("query"))
+    (tmp_path / "labels").mkdir()
+    unjudged.write_parquet(tmp_path / "labels" / "labels-00000.parquet")
+    inputs = {"data": judged_data, "labels": tmp_path / "labels"}
+    info = run(student_config, inputs, tmp_path)
+    assert info["labels"] == 30
+    names = {row["candidate"] for row in told(tmp_path)["search"]["candidates"]}
+    assert "projections on human levels and soft labels" in names
 
-    before = BertModel.from_pretrained(tiny_backbone).state_dict()
-    encoder = load_student(tmp_path).pin_encoder
-    after = encoder[0].auto_model.state_dict()
-    assert all(torch.equal(before[name], weight) for name, weight in after.items())
-    assert encoder[2].features.weight.abs().max() > 0
+
+def test_the_same_seed_gives_the_same_weights(
+    judged_data: Path, tmp_path: Path, student_config: StudentConfig
+) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        run(student_config, {"data": judged_data}, tmp_path / name)
+    files = [
+        (tmp_path / name / part).read_bytes()
+        for part in ("scoring_head/model.safetensors", "query_encoder/2_Dense/model.safetensors")
+        for name in ("one", "two")
+    ]
+    assert files[0] == files[1] and files[2] == files[3]
+
+
+def test_encoders_of_different_widths_are_refused_without_a_width(
+    judged_data: Path, tiny_backbone: Path, tmp_path: Path, student_config: StudentConfig
+) -> None:
+    from transformers import AutoTokenizer, BertConfig, BertModel
+
+    config = BertConfig.from_pretrained(tiny_backbone, hidden_size=48)
+    BertModel(config).save_pretrained(tmp_path / "wide")
+    AutoTokenizer.from_pretrained(tiny_backbone).save_pretrained(tmp_path / "wide")
+    changes = {"pin_encoder": str(tmp_path / "wide"), "width": None}
+    with pytest.raises(StudentError, match=r"width 32.*width 48\. Set student.width, to 32"):
+        run(student_config.model_copy(update=changes), {"data": judged_data}, tmp_path / "out")
+    changes["width"] = 40
+    with pytest.raises(StudentError, match="allowed are 1 to 32"):
+        run(student_config.model_copy(update=changes), {"data": judged_data}, tmp_path / "out")
 
 
 def test_embedding_from_pooled_pins_equals_the_encoder_on_their_text(
@@ -78,60 +165,39 @@ def test_embedding_from_pooled_pins_equals_the_encoder_on_their_text(
     vectors = torch.from_numpy(matrix)
     device = torch.device("cpu")
     with torch.inference_mode():
-        pooled = pool_all(student.pin_encoder, texts, device, bf16=False)
+        pooled = pool_all(student.pin_encoder, texts, device, bf16=False, unit="pins")
         cached = project(student.pin_encoder, pooled, vectors)
         tokens = texts.tokens(np.arange(len(tiny_pins)), device)
         direct = embed_tokens(student.pin_encoder, *tokens, vectors)
     torch.testing.assert_close(cached, direct, atol=1e-5, rtol=0)
 
 
-def test_both_towers_start_from_the_same_axes(
-    data: Path, labels: Path, tmp_path: Path, student_config: StudentConfig
-) -> None:
-    """With rates of almost zero the student still has the pretrained encoder's cosine."""
-    rates = {"learning_rate": 1e-12, "head_learning_rate": 1e-12, "epochs": 1, "pin_layers": None}
-    run(student_config.model_copy(update=rates), {"data": data, "labels": labels}, tmp_path)
-    texts = ["red shoes", "lemon cake for your home"]
-    first, second = (load_encoder(tmp_path / tower) for tower in ("query_encoder", "pin_encoder"))
-    queries = first.encode(texts)
-    tokenizer = load_tokenizer(tmp_path / "pin_encoder", 24)
-    tokens = Texts(tokenizer, texts).tokens(np.arange(2), torch.device("cpu"))
-    pins = embed_tokens(second, *tokens, torch.zeros(2, 4)).detach().numpy()
-    np.testing.assert_allclose(queries, pins, atol=1e-4)
-
-
 def test_balancing_the_inputs_leaves_a_plain_head_of_the_same_function() -> None:
     torch.manual_seed(0)
     head = ScoringHead(4, ["a", "b"], (8,))
     inputs = (torch.randn(3, 4), torch.randn(3, 4), torch.randn(3, 2))
+    before = head(*inputs)
     with balanced_inputs(head):
-        inside = head(*inputs)
-    torch.testing.assert_close(head(*inputs), inside)
+        torch.testing.assert_close(head(*inputs), before)
+    torch.testing.assert_close(head(*inputs), before)
     assert set(head.state_dict()) == set(ScoringHead(4, ["a", "b"], (8,)).state_dict())
 
 
-def test_batches_hold_every_pair_once_and_a_querys_pairs_together() -> None:
-    query = np.repeat(np.arange(10), 16)
-    batches = grouped_batches(query, 32, np.random.default_rng(0))
-    assert sorted(np.concatenate(batches).tolist()) == list(range(160))
-    assert max(len(np.unique(query[batch])) for batch in batches) <= 4
-    assert len({tuple(sorted(set(query[batch].tolist()))) for batch in batches}) > 1
+def test_a_head_standardized_by_other_pairs_keeps_its_function() -> None:
+    torch.manual_seed(0)
+    head = ScoringHead(4, ["a", "b"], (8,))
+    head.standardize(torch.randn(20, 2) * 3 + 1)
+    inputs = (torch.randn(3, 4), torch.randn(3, 4), torch.randn(3, 2))
+    before = head(*inputs)
+    head.restandardize(torch.randn(20, 2) * 7 - 2)
+    torch.testing.assert_close(head(*inputs), before, atol=1e-5, rtol=0)
 
 
-def test_student_refuses_to_train_without_labels(
-    data: Path, tmp_path: Path, student_config: StudentConfig
-) -> None:
-    empty = tmp_path / "labels"
-    empty.mkdir()
-    with pytest.raises(DatasetError, match="no labels"):
-        run(student_config, {"data": data, "labels": empty}, tmp_path)
-
-
-def test_prefixes_and_pooling_reach_a_distilled_student(
-    data: Path, labels: Path, tmp_path: Path, student_config: StudentConfig
+def test_prefixes_and_pooling_reach_the_student(
+    judged_data: Path, tmp_path: Path, student_config: StudentConfig
 ) -> None:
     changes = {"query_prefix": "query: ", "pin_prefix": "passage: ", "pooling": "cls", "epochs": 1}
-    run(student_config.model_copy(update=changes), {"data": data, "labels": labels}, tmp_path)
+    run(student_config.model_copy(update=changes), {"data": judged_data}, tmp_path)
     student = load_student(tmp_path)
     assert student.rendering.query_prefix == "query: "
     assert student.rendering.pin_prefix == "passage: "
@@ -148,24 +214,24 @@ def test_student_of_an_encoder_needs_no_labels(
 
 
 def test_the_query_encoder_learns_from_vectors_of_queries(
-    data: Path, labels: Path, tmp_path: Path, student_config: StudentConfig
+    judged_data: Path, tmp_path: Path, student_config: StudentConfig
 ) -> None:
     columns = [{"name": "topic", "width": 2}]
-    described = shutil.copytree(data, tmp_path / "data")
+    described = shutil.copytree(judged_data, tmp_path / "data")
     pl.DataFrame(
         {"query": ["red shoes", "garden bench"], "topic": [[1.0, 0.0], [0.0, 1.0]]},
         schema_overrides={"topic": pl.List(pl.Float32)},
     ).write_parquet(described / "queries.parquet")
-    told = json.loads((data / "dataset.json").read_text())
-    write_json(described / "dataset.json", {**told, "query_feature_columns": columns})
+    given = json.loads((judged_data / "dataset.json").read_text())
+    write_json(described / "dataset.json", {**given, "query_feature_columns": columns})
     (tmp_path / "student").mkdir()
-    run(student_config, {"data": described, "labels": labels}, tmp_path / "student")
+    run(student_config, {"data": described}, tmp_path / "student")
     student = load_student(tmp_path / "student")
     assert student.query_columns == columns
     known = student.query_vectors(described)
     assert known is not None
-    given, nothing = (
+    with_vector, without = (
         student.embed_queries(["red shoes"], vectors)
         for vectors in (known, QueryVectors(width=2, rows={}))
     )
-    assert np.abs(given - nothing).max() > 1e-3
+    assert np.abs(with_vector - without).max() > 1e-3

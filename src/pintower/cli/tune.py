@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["tune"]
 
-_PACKAGES = ("optuna", "tomlkit")
+_PACKAGES = ("tomlkit",)
 _WARM_UP = 100
 _WITHOUT_DATA = "data.requires_path=false"
 

@@ -50,8 +50,8 @@ class Source:
 
     @property
     def trained_on(self) -> pl.DataFrame:
-        """Judged pairs of the training split, then labelled ones: ``query`` and ``pin_id``."""
-        return pl.concat([self.split("train").select(_PAIR), self.labelled])
+        """Judged pairs that are not held out for the test, then labelled ones."""
+        return pl.concat([self.split("train", "validation").select(_PAIR), self.labelled])
 
     @property
     def shown(self) -> pl.DataFrame:

@@ -117,11 +117,11 @@ VIEWS: Mapping[str, View] = {
     ),
     "student": View(
         {
-            _JUDGMENTS: _judged("train"),
+            _JUDGMENTS: _judged("train", "validation"),
             _PINS: lambda source: source.pins(source.trained_on, vectors=True),
             _QUERIES: lambda source: source.vectors(source.trained_on),
         },
-        drawn=(MATCH_STATISTICS, CALIBRATION),
+        drawn=(_PINS, MATCH_STATISTICS, CALIBRATION),
         columns=True,
     ),
     "adopted student": View(

@@ -51,8 +51,8 @@ def advice(
     elif verdicts["teacher"] == "ahead":
         found.append(
             "The teacher is ahead, the student has not learned it: more labels (labels.pairs), "
-            "longer training (student.epochs), more trainable layers "
-            "(student.query_trainable_layers, student.pin_trainable_layers)."
+            "longer training (student.epochs), more that may be trained "
+            "(student.depths)."
         )
     else:
         found.append(

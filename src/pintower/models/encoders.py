@@ -5,6 +5,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Dense, Transformer
 from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, StaticEmbedding
@@ -40,16 +41,19 @@ _OWN: dict[str, type[FeatureProjection] | type[Truncation]] = {
 def build_encoder(
     backbone: str,
     *,
-    width: int,
+    width: int | None,
     layers: int | None,
     columns: Sequence[dict[str, Any]] = (),
     pooling: str | None = None,
 ) -> SentenceTransformer:
-    """Return a new encoder: backbone, pooling, projection, normalization.
+    """Return a new encoder: backbone, pooling, its own later layers, projection, normalization.
+
+    The projection begins as the first D of its inputs, so that at the encoder's own width the new
+    encoder embeds as the encoder does.
 
     Args:
         backbone: name or folder.
-        width: D of the embeddings.
+        width: D of the embeddings; None takes the encoder's own.
         layers: keep only the first layers; None keeps all.
         columns: ``{"name", "width"}`` of each column of feature vectors.
         pooling: of the tokens; None takes over the backbone's own where it states one, else the
@@ -60,9 +64,11 @@ def build_encoder(
             for its embedding table.
     """
     folder = find_backbone(backbone)
-    if pooling is None:
-        stated = (folder / "modules.json").is_file()
-        pooling = _pooling(load_encoder(folder)).pooling_mode if stated else "mean"
+    later: list[nn.Module] = []
+    if (folder / "modules.json").is_file():
+        own = load_encoder(folder)
+        pooling = pooling or _pooling(own).pooling_mode
+        later = [module for module in list(own)[2:] if not isinstance(module, Normalize)]
     trust = {"trust_remote_code": False}
     with loading(folder) as loaded:
         transformer = Transformer(
@@ -75,20 +81,31 @@ def build_encoder(
         raise StudentError(f"The encoder {backbone!r} has fewer than {layers} layers.")
     if not (hidden := getattr(config, "hidden_size", None)):
         raise StudentError(f"The encoder {backbone!r} is no text encoder: it has no hidden_size.")
-    projection: nn.Module
+    text = [transformer, Pooling(hidden, pooling_mode=pooling or "mean"), *later]
+    given = SentenceTransformer(modules=text, device="cpu").get_embedding_dimension()
+    width = width or given
+    if width > given:
+        raise StudentError(
+            f"The encoder {backbone!r} gives embeddings of width {given}, student.width is "
+            f"{width}; allowed are 1 to {given}."
+        )
+    projection: Any
     if columns:
-        projection = FeatureProjection(hidden, list(columns), width)
+        projection = FeatureProjection(given, list(columns), width)
         projection.zero_start()
     else:
-        projection = Dense(hidden, width, activation_function=nn.Identity())
+        projection = Dense(given, width, activation_function=nn.Identity())
+    layer = projection.text if columns else projection.linear
+    with torch.no_grad():
+        layer.weight.copy_(torch.eye(width, given))
+        layer.bias.zero_()
     if transformer.tokenizer.is_fast:
         require_rows(
             transformer.tokenizer.backend_tokenizer,
             transformer.auto_model.get_input_embeddings().num_embeddings,
             f"The encoder {backbone!r}",
         )
-    modules = [transformer, Pooling(hidden, pooling_mode=pooling), projection, Normalize()]
-    return SentenceTransformer(modules=modules, device="cpu").float()
+    return SentenceTransformer(modules=[*text, projection, Normalize()], device="cpu").float()
 
 
 def load_encoder(folder: Path) -> SentenceTransformer:

@@ -49,6 +49,16 @@ class ScoringHead(nn.Module):
         self.match_mean.copy_(match_features.mean(dim=0))
         self.match_scale.copy_(1 / match_features.std(dim=0).clamp_min(1e-3))
 
+    @torch.no_grad()
+    def restandardize(self, match_features: Tensor) -> None:
+        """Standardize by other pairs' match features FP32 [N, F]; the head's function stays."""
+        first = next(module for module in self.layers if isinstance(module, nn.Linear))
+        plain = first.weight[:, 3 * self.width :] * self.match_scale
+        first.bias.sub_(plain @ self.match_mean)
+        self.standardize(match_features)
+        first.bias.add_(plain @ self.match_mean)
+        first.weight[:, 3 * self.width :] = plain / self.match_scale
+
     def forward(self, query: Tensor, pins: Tensor, match_features: Tensor) -> Tensor:
         """Return logits FP32 [N, 5].
 

@@ -19,7 +19,15 @@ from pintower.models.scoring_head import ScoringHead
 from pintower.models.tokenization import token_batch
 from pintower.progress import track
 
-__all__ = ["Texts", "balanced_inputs", "pool", "pool_all", "project", "start_together"]
+__all__ = [
+    "Texts",
+    "balanced_inputs",
+    "input_scales",
+    "pool",
+    "pool_all",
+    "project",
+    "start_together",
+]
 
 _BATCH_TOKENS = 8_192
 
@@ -36,16 +44,21 @@ class Texts:
         ids, mask = token_batch(self.tokenizer, [self.rendered[row] for row in rows])
         return torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device)
 
+    def lengths(self, rows: NDArray[np.int64]) -> list[int]:
+        """Return how many tokens some texts have."""
+        texts = [self.rendered[row] for row in rows]
+        return [len(tokens) for tokens in self.tokenizer.encode_batch_fast(texts)]
+
     def first(self, count: int) -> "Texts":
         """Return the first texts."""
         return replace(self, rendered=self.rendered[:count])
 
 
 def pool(encoder: SentenceTransformer, ids: Tensor, mask: Tensor, bf16: bool) -> Tensor:
-    """Return the pooled text FP32 [B, H]: an encoder's backbone and pooling, no projection."""
+    """Return the pooled text FP32 [B, H]: what an encoder gives its projection."""
     features: dict[str, Any] = {"input_ids": ids, "attention_mask": mask}
     with autocast(ids.device, bf16):
-        for module in list(encoder)[:2]:
+        for module in list(encoder)[:-2]:
             features = module(features)
     pooled: Tensor = features["sentence_embedding"]
     return pooled.float()
@@ -62,7 +75,7 @@ def project(encoder: SentenceTransformer, pooled: Tensor, vectors: Tensor | None
     features: dict[str, Any] = {"sentence_embedding": pooled}
     if vectors is not None:
         features["feature_vectors"] = vectors
-    for module in list(encoder)[2:]:
+    for module in list(encoder)[-2:]:
         features = module(features)
     embeddings: Tensor = features["sentence_embedding"]
     return embeddings
@@ -70,15 +83,16 @@ def project(encoder: SentenceTransformer, pooled: Tensor, vectors: Tensor | None
 
 @torch.no_grad()
 def pool_all(
-    encoder: SentenceTransformer, texts: Texts, device: torch.device, bf16: bool
+    encoder: SentenceTransformer, texts: Texts, device: torch.device, bf16: bool, *, unit: str
 ) -> Tensor:
     """Return the pooled text of every text, FP32 [N, H], without gradients."""
     encoder.eval()
     lengths = [len(tokens) for tokens in texts.tokenizer.encode_batch_fast(list(texts.rendered))]
     batches = list(length_batches(lengths, _BATCH_TOKENS))
     sizes = [len(batch) for batch in batches]
-    pooled = torch.zeros(len(lengths), encoder[0].get_embedding_dimension(), device=device)
-    for rows in track(batches, "reading the pins", total=sum(sizes), unit="pins", weights=sizes):
+    width = _text_projection(encoder).in_features
+    pooled = torch.zeros(len(lengths), width, device=device)
+    for rows in track(batches, f"reading {unit}", total=sum(sizes), unit=unit, weights=sizes):
         pooled[torch.from_numpy(rows.copy())] = pool(encoder, *texts.tokens(rows, device), bf16)
     return pooled
 
@@ -87,11 +101,11 @@ def pool_all(
 def start_together(
     query_encoder: SentenceTransformer, pin_encoder: SentenceTransformer, pooled: Tensor
 ) -> None:
-    """Let both projections begin as the same principal axes of the pooled pins.
+    """Let both projections begin as the same principal axes of the pooled pins, the largest first.
 
     For towers that start from one pretrained encoder: the cosine it was trained for is then there
-    from the first step, and queries that training never shows keep it. Nothing is done where the
-    pins are fewer than the axes.
+    from the first step (all of it at the encoder's own width), and queries that training never
+    shows keep it. Embeddings cut to their first numbers keep as much of it as so many can.
 
     Args:
         query_encoder: its projection is changed in place.
@@ -101,16 +115,15 @@ def start_together(
     projections = [_text_projection(encoder) for encoder in (query_encoder, pin_encoder)]
     width = projections[0].out_features
     sample = nn.functional.normalize(pooled)
-    if width > min(sample.shape):
-        return
     _, axes = torch.linalg.eigh(sample.T @ sample)
     for projection in projections:
-        projection.weight.copy_(axes[:, -width:].T)
+        projection.weight.copy_(axes.flip(1)[:, :width].T)
         projection.bias.zero_()
 
 
 def _text_projection(encoder: SentenceTransformer) -> nn.Linear:
-    layer: nn.Linear = encoder[2].text if feature_columns(encoder) else encoder[2].linear
+    last = encoder[-2]
+    layer: nn.Linear = last.text if feature_columns(encoder) else last.linear
     return layer
 
 
@@ -122,16 +135,21 @@ def balanced_inputs(head: ScoringHead) -> Iterator[None]:
     the standardized match features they would be learned last. The scales are folded into the first
     layer's weight when the block ends, so the head that is saved takes its inputs as they are.
     """
-    scales = torch.ones(3 * head.width + len(head.match_features))
-    scales[: 2 * head.width] = head.width**0.5
-    scales[2 * head.width : 3 * head.width] = head.width
+    scaled = _Scaled(input_scales(head))
     first = head.layers[0]
-    scaled = _Scaled(scales.to(head.match_mean.device))
     parametrize.register_parametrization(first, "weight", scaled)
     try:
         yield
     finally:
         parametrize.remove_parametrizations(first, "weight", leave_parametrized=True)
+
+
+def input_scales(head: ScoringHead) -> Tensor:
+    """Return what makes each input of a head one of size one, FP32 [3 D + F]."""
+    scales = torch.ones(3 * head.width + len(head.match_features))
+    scales[: 2 * head.width] = head.width**0.5
+    scales[2 * head.width : 3 * head.width] = head.width
+    return scales.to(head.match_mean.device)
 
 
 class _Scaled(nn.Module):
@@ -146,3 +164,7 @@ class _Scaled(nn.Module):
     def forward(self, weight: Tensor) -> Tensor:
         """Return the weight for the inputs as they are."""
         return weight * self.scales
+
+    def right_inverse(self, weight: Tensor) -> Tensor:
+        """Return what stands for a weight: the head's function stays when the block begins."""
+        return weight / self.scales

@@ -14,7 +14,7 @@ from pintower.artifacts import write_json
 from pintower.config import StudentConfig
 from pintower.data.candidates import CandidateIndex
 from pintower.data.tables import JUDGMENTS, MATCH_STATISTICS, PINS, QUERY_LOG, read_table
-from pintower.models.adoption.calibration import calibrate, draw_pins, own_query
+from pintower.models.adoption.calibration import fit_to_texts
 from pintower.models.adoption.cuts import measure_cuts
 from pintower.models.adoption.encoder import Adopted, adopt_encoder
 from pintower.models.adoption.evidence import Evidence
@@ -81,7 +81,7 @@ def adopt(config: StudentConfig, data: Path, folder: Path) -> dict[str, Any]:
         head, told = _fit_to_judgments(student, drawn, pins, config)
     else:
         logger.info("%s: the levels are read off the pins' own texts", lacking)
-        head, told = _fit_to_texts(student, pins, config)
+        head, told = fit_to_texts(student, pins, config.seed)
     head.save(student.layout.scoring_head)
     freeze_calibration(student, data)
     logged = read_table(data, QUERY_LOG)["query"].to_list()
@@ -157,13 +157,3 @@ def _fit_to_judgments(
         "cross_validation": choice.measured,
     }
     return choice.head, told
-
-
-def _fit_to_texts(
-    student: Student, pins: pl.DataFrame, config: StudentConfig
-) -> tuple[ScoringHead, dict[str, Any]]:
-    drawn = draw_pins(pins, student.rendering, config.seed)
-    queries = [own_query(pin, student.rendering) for pin in drawn.iter_rows(named=True)]
-    head = calibrate(student.embed_queries(queries), student.embed_pins(drawn))
-    told = {"calibrated_on": "texts", "pairs": 0, "queries": 0, "pins": len(drawn)}
-    return head, {**told, "head": "cosine"}

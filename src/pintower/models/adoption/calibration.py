@@ -22,10 +22,11 @@ from pintower.errors import DatasetError
 from pintower.models.adoption.evidence import similarities
 from pintower.models.adoption.heads import fit_cosine, soft_targets
 from pintower.models.scoring_head import LEVELS, ScoringHead
+from pintower.models.student import Student
 from pintower.text.rendering import Rendering, render_pin
 from pintower.text.words import words
 
-__all__ = ["calibrate", "draw_pins", "own_query"]
+__all__ = ["calibrate", "draw_pins", "fit_to_texts", "own_query"]
 
 _PINS = 400
 _WORDS = 3
@@ -75,3 +76,23 @@ def calibrate(queries: NDArray[np.float32], pins: NDArray[np.float32]) -> Scorin
     similarity = (unrelated + way * (fitting - unrelated)).ravel()
     levels = np.repeat(np.arange(1, LEVELS + 1), len(pins))
     return fit_cosine(similarity, soft_targets(levels, _DOUBT), queries.shape[1])
+
+
+def fit_to_texts(
+    student: Student, pins: pl.DataFrame, seed: int
+) -> tuple[ScoringHead, dict[str, Any]]:
+    """Return the calibrated cosine of a student's towers, and what it was made of, as JSON.
+
+    Args:
+        student: its towers embed.
+        pins: the catalogue.
+        seed: for the pins that are drawn.
+
+    Raises:
+        DatasetError: if fewer than two pins have text.
+    """
+    drawn = draw_pins(pins, student.rendering, seed)
+    queries = [own_query(pin, student.rendering) for pin in drawn.iter_rows(named=True)]
+    head = calibrate(student.embed_queries(queries), student.embed_pins(drawn))
+    told = {"calibrated_on": "texts", "pairs": 0, "queries": 0, "pins": len(drawn)}
+    return head, {**told, "head": "cosine"}

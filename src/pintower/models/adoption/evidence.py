@@ -64,6 +64,12 @@ class Evidence:
             levels=self.levels[rows],
         )
 
+    def compact(self) -> "Evidence":
+        """Return the same pairs with the queries that they have, numbered without gaps."""
+        used, query = np.unique(self.query, return_inverse=True)
+        texts = [self.texts[number] for number in used.tolist()]
+        return replace(self, texts=texts, queries=self.queries[used], query=query)
+
     def inputs(self, rows: NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Return what a scoring head takes of some pairs: queries, pins, match features."""
         return (

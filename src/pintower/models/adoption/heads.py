@@ -12,7 +12,7 @@ from pintower.models.adoption.evidence import Evidence
 from pintower.models.adoption.signals import Signals, varying
 from pintower.models.optimization import Stepper
 from pintower.models.scoring_head import LEVELS, ScoringHead
-from pintower.models.towers import balanced_inputs
+from pintower.models.towers import balanced_inputs, input_scales
 from pintower.text.match_features import FEATURES
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "fit_linear",
     "fit_mlp",
     "fit_ordinal",
+    "minimize",
     "soft_targets",
 ]
 
@@ -70,7 +71,7 @@ def fit_cosine(similarity: NDArray[np.float64], targets: Tensor, width: int) -> 
     def layer() -> tuple[Tensor, Tensor]:
         return _ranks()[:, None] * (_LEAST_SLOPE + slope.exp()), offsets
 
-    _minimize([slope, offsets], lambda: cross_entropy(_linear(signals.standard, layer()), targets))
+    minimize([slope, offsets], lambda: cross_entropy(_linear(signals.standard, layer()), targets))
     return signals.fold([layer()], width)
 
 
@@ -99,7 +100,7 @@ def fit_ordinal(signals: Signals, targets: Tensor) -> tuple[Tensor, Tensor]:
         penalty = _DECAY["linear"] * weights.square().sum()
         return cross_entropy(_linear(signals.standard, layer()), targets) + penalty
 
-    _minimize([weights, offsets], loss)
+    minimize([weights, offsets], loss)
     weight, bias = layer()
     return weight.detach(), bias.detach()
 
@@ -115,7 +116,7 @@ def fit_mlp(evidence: Evidence, targets: Tensor, seed: int) -> ScoringHead:
         penalty = _DECAY["mlp"] * (first[0].square().sum() + last[0].square().sum())
         return cross_entropy(_linear(hidden, last), targets) + penalty
 
-    _minimize([*first, *last], loss)
+    minimize([*first, *last], loss)
     return signals.fold([first, last], evidence.width)
 
 
@@ -125,6 +126,9 @@ def fit_full(evidence: Evidence, targets: Tensor, seed: int, hidden: Sequence[in
     torch.manual_seed(seed)
     head = ScoringHead(evidence.width, FEATURES, hidden)
     head.standardize(matches)
+    first = next(module for module in head.layers if isinstance(module, nn.Linear))
+    with torch.no_grad():
+        first.weight.mul_(input_scales(head))
     random = np.random.default_rng(seed)
     orders = [random.permutation(len(evidence)) for _ in range(_EPOCHS)]
     starts = range(0, len(evidence), _BATCH)
@@ -134,7 +138,6 @@ def fit_full(evidence: Evidence, targets: Tensor, seed: int, hidden: Sequence[in
         for rows in batches:
             logits = head(*evidence.inputs(rows))
             stepper.step(cross_entropy(logits, targets[torch.from_numpy(rows)].float()))
-    first = next(module for module in head.layers if isinstance(module, nn.Linear))
     with torch.no_grad():
         first.weight[:, 3 * evidence.width :] *= varying(matches)
     return head.eval()
@@ -157,7 +160,8 @@ def _linear(values: Tensor, layer: tuple[Tensor, Tensor]) -> Tensor:
     return values @ weight.T + bias
 
 
-def _minimize(parameters: list[Tensor], loss: Callable[[], Tensor]) -> None:
+def minimize(parameters: list[Tensor], loss: Callable[[], Tensor]) -> None:
+    """Change a few parameters, in place, to where a smooth loss is least."""
     optimizer = torch.optim.LBFGS(
         parameters, max_iter=_STEPS, tolerance_grad=1e-7, line_search_fn="strong_wolfe"
     )

@@ -22,7 +22,7 @@ from pintower.models.adoption.heads import (
 from pintower.models.scoring_head import LEVELS, ScoringHead
 from pintower.progress import track
 
-__all__ = ["Choice", "choose_head"]
+__all__ = ["Choice", "choose_head", "fits_for"]
 
 _FULL_PAIRS = 5_000
 """Judged pairs from which a network over everything is tried."""
@@ -68,7 +68,7 @@ def choose_head(
         seed: for folds, initialization, order and intervals.
         hidden: widths of the richest head's hidden layers.
     """
-    fits = _fits(len(evidence), seed, hidden)
+    fits = fits_for(len(evidence), seed, hidden)
     fold = evidence.folds(_FOLDS, seed)
     tracked = track(fits.items(), "fitting scoring heads", total=len(fits), unit="heads")
     found = {name: _hold_out(evidence, fold, fit) for name, fit in tracked}
@@ -97,7 +97,7 @@ class _HeldOut:
     ndcg: NDArray[np.float64]
 
 
-def _fits(pairs: int, seed: int, hidden: Sequence[int]) -> dict[str, _Fit]:
+def fits_for(pairs: int, seed: int, hidden: Sequence[int]) -> dict[str, _Fit]:
     """Return the heads that as many pairs may be tried on, the simplest first."""
 
     def targets(evidence: Evidence) -> Tensor:

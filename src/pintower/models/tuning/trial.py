@@ -1,0 +1,179 @@
+"""One way of training a student, tried on queries that it does not learn from."""
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sentence_transformers import SentenceTransformer
+from torch import Tensor
+
+from pintower.config import Depth, LossName
+from pintower.models.optimization import Stepper
+from pintower.models.scoring_head import LEVELS, ScoringHead
+from pintower.models.towers import balanced_inputs
+from pintower.models.tuning.batches import grouped_batches
+from pintower.models.tuning.blending import Weights, blend, mean_weights, trained_weights
+from pintower.models.tuning.depths import frozen_backbones, open_towers
+from pintower.models.tuning.learner import Examples, Learner, Pooled
+from pintower.progress import track
+
+__all__ = ["SHARES", "Parts", "Plan", "Trial", "finished", "try_plan"]
+
+SHARES = (0.25, 0.5, 0.75, 1.0)
+"""Of the way from the start to the end of a training that are tried."""
+
+_WARMUP = 0.1
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A way of training.
+
+    Attributes:
+        depth: what is trained.
+        soft: whether the teacher's labels are learned from too.
+        human_share: of the pairs of an epoch, where soft labels are.
+        temperature: of the soft labels.
+        learning_rate: of the backbones.
+        head_learning_rate: of projections and scoring head.
+        epochs: passes over the pairs.
+        batch_size: pairs a step.
+        losses: weight of each loss.
+    """
+
+    depth: Depth
+    soft: bool
+    human_share: float
+    temperature: float
+    learning_rate: float
+    head_learning_rate: float
+    epochs: int
+    batch_size: int
+    losses: Mapping[LossName, float]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What training starts from.
+
+    Attributes:
+        query_encoder: with its projection.
+        pin_encoder: with its projection.
+        heads: for each fold, the scoring head fitted to the other folds.
+        one: both backbones are the same encoder.
+        pooled: pooled texts of both backbones as they are at the start.
+        bf16: multiply in bfloat16 where the device can.
+    """
+
+    query_encoder: SentenceTransformer
+    pin_encoder: SentenceTransformer
+    heads: Mapping[int, ScoringHead]
+    one: bool
+    pooled: Pooled
+    bf16: bool
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What training by a plan came to.
+
+    Attributes:
+        logits: for each share of :data:`SHARES`, of the held-out pairs, FP32 [H, 5].
+        start: the mean over the folds of the weights before.
+        end: that of the weights after.
+        losses: of each step of the first fold.
+    """
+
+    logits: Mapping[float, Tensor]
+    start: Weights
+    end: Weights
+    losses: Sequence[float]
+
+
+def _build(parts: Parts, examples: Examples, plan: Plan, fold: int) -> Learner:
+    """Return a student at its start without a fold, open to be trained by a plan."""
+    query, pin = open_towers(parts.query_encoder, parts.pin_encoder, plan.depth, one=parts.one)
+    return Learner(
+        query,
+        pin,
+        copy.deepcopy(parts.heads[fold]),
+        examples.sharpened(plan.temperature),
+        parts.pooled,
+        frozen=frozen_backbones(plan.depth),
+        losses=plan.losses,
+        bf16=parts.bf16,
+    )
+
+
+def _train(learner: Learner, rows: NDArray[np.int64], plan: Plan, seed: int) -> list[float]:
+    """Train in place on some examples; return the loss of each step."""
+    random = np.random.default_rng(seed)
+    batches = [
+        batch for _ in range(plan.epochs) for batch in _epoch(learner.examples, rows, plan, random)
+    ]
+    towers = (learner.query_encoder, learner.pin_encoder)
+    backbones = {id(weight): weight for tower in towers for weight in _backbone(tower)}
+    with balanced_inputs(learner.head):
+        others = [w for w in learner.parameters() if id(w) not in backbones]
+        groups = [
+            (list(backbones.values()), plan.learning_rate),
+            (others, plan.head_learning_rate),
+        ]
+        stepper = Stepper(groups, len(batches), _WARMUP)
+        sizes = [len(batch) for batch in batches]
+        title = f"training ({plan.depth})"
+        losses = [
+            stepper.step(learner(torch.from_numpy(batch))["loss"])
+            for batch in track(batches, title, total=sum(sizes), unit="pairs", weights=sizes)
+        ]
+    return losses
+
+
+def try_plan(parts: Parts, examples: Examples, plan: Plan, seed: int) -> Trial:
+    """Train by a plan once for each fold, without it; tell what each makes of its own fold."""
+    held = np.flatnonzero(examples.human & (examples.fold >= 0))
+    logits = {share: torch.zeros(len(held), LEVELS) for share in SHARES}
+    starts, ends, losses = [], [], []
+    for fold in np.unique(examples.fold[held]).tolist():
+        learner = _build(parts, examples, plan, fold)
+        starts.append(trained_weights(learner))
+        losses.append(_train(learner, _learnable(examples, plan, fold), plan, seed))
+        ends.append(trained_weights(learner))
+        of_fold = examples.fold[held] == fold
+        for share in SHARES:
+            blend(learner, starts[-1], ends[-1], share)
+            logits[share][of_fold] = learner.predict(held[of_fold])
+    return Trial(logits, mean_weights(starts), mean_weights(ends), losses[0])
+
+
+def finished(parts: Parts, examples: Examples, plan: Plan, trial: Trial, share: float) -> Learner:
+    """Return the student that a trial came to, at a share of its way."""
+    learner = _build(parts, examples, plan, next(iter(parts.heads)))
+    blend(learner, trial.start, trial.end, share)
+    return learner.eval()
+
+
+def _learnable(examples: Examples, plan: Plan, fold: int) -> NDArray[np.int64]:
+    """Return the examples that a plan learns from while a fold is held out."""
+    return np.flatnonzero((examples.fold != fold) & (examples.human | plan.soft))
+
+
+def _epoch(
+    examples: Examples, rows: NDArray[np.int64], plan: Plan, random: np.random.Generator
+) -> list[NDArray[np.int64]]:
+    """Return an epoch's batches: each soft label once, humans' levels up to their share."""
+    human, soft = rows[examples.human[rows]], rows[~examples.human[rows]]
+    if len(soft) and len(human):
+        wanted = round(plan.human_share / (1 - plan.human_share) * len(soft))
+        rounds = [random.permutation(human) for _ in range(-(-wanted // len(human)))]
+        human = np.concatenate(rounds)[:wanted] if rounds else human[:0]
+    chosen = np.concatenate([human, soft])
+    batches = grouped_batches(examples.query[chosen], plan.batch_size, random)
+    return [chosen[batch] for batch in batches]
+
+
+def _backbone(tower: SentenceTransformer) -> list[torch.nn.Parameter]:
+    return [weight for module in list(tower)[:-2] for weight in module.parameters()]
