@@ -4,7 +4,7 @@ Stages call :func:`track`; the command line decides how it looks (a bar on a ter
 few seconds elsewhere) by installing a listener. Without one, nothing is shown.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Callable, Generator, Iterable, Iterator, Sized
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
@@ -47,7 +47,7 @@ def track(
     total: float | None = None,
     unit: str = "",
     weights: Iterable[float] | Callable[[T], float] | None = None,
-) -> Iterator[T]:
+) -> Generator[T, None, None]:
     """Yield ``items`` and report each as done when the next is asked for.
 
     Args:

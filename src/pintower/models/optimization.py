@@ -2,7 +2,7 @@
 
 import functools
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -11,12 +11,22 @@ from torch import nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
-__all__ = ["Stepper", "autocast", "length_buckets", "multiplies_bf16", "training_device"]
+__all__ = [
+    "CLIP",
+    "WEIGHT_DECAY",
+    "Stepper",
+    "autocast",
+    "length_buckets",
+    "multiplies_bf16",
+    "training_device",
+    "warm_up_and_decay",
+]
 
 logger = logging.getLogger(__name__)
 
-_CLIP = 1.0
-_WEIGHT_DECAY = 0.01
+CLIP = 1.0
+"""Longest gradient."""
+WEIGHT_DECAY = 0.01
 
 
 def training_device() -> torch.device:
@@ -56,6 +66,22 @@ def length_buckets(
         yield order[starts[batch] : starts[batch] + batch_size]
 
 
+def warm_up_and_decay(steps: int, warmup_share: float) -> Callable[[int], float]:
+    """Return the share of the peak learning rate at each step: up to 1, then linearly to 0.
+
+    Args:
+        steps: in all.
+        warmup_share: share of the steps spent warming up.
+    """
+    warmup = max(1, round(steps * warmup_share))
+
+    def factor(step: int) -> float:
+        decay = (steps - step) / max(1, steps - warmup)
+        return min((step + 1) / warmup, max(0.0, decay))
+
+    return factor
+
+
 class Stepper:
     """AdamW with warm-up, then linear decay to zero, and clipped gradients.
 
@@ -78,20 +104,14 @@ class Stepper:
         self.weights = [weight for weights, _ in trained for weight in weights]
         self.optimizer = AdamW(
             [{"params": weights, "lr": rate} for weights, rate in trained],
-            weight_decay=_WEIGHT_DECAY,
+            weight_decay=WEIGHT_DECAY,
         )
-        warmup = max(1, round(steps * warmup_share))
-
-        def factor(step: int) -> float:
-            decay = (steps - step) / max(1, steps - warmup)
-            return min((step + 1) / warmup, max(0.0, decay))
-
-        self.schedule = LambdaLR(self.optimizer, factor)
+        self.schedule = LambdaLR(self.optimizer, warm_up_and_decay(steps, warmup_share))
 
     def step(self, loss: torch.Tensor) -> float:
         """Take one step down the loss; return the loss."""
         torch.autograd.backward(loss)
-        nn.utils.clip_grad_norm_(self.weights, _CLIP)
+        nn.utils.clip_grad_norm_(self.weights, CLIP)
         self.optimizer.step()
         self.schedule.step()
         self.optimizer.zero_grad(set_to_none=True)
