@@ -92,7 +92,9 @@ def recipe_of(dataset: Path, backbone: Path) -> Recipe:
         name="tiny",
         data=DataConfig(path=dataset, judgments_required=False),
         teacher=TeacherConfig(encoder=encoder, epochs=1, pairs=64, bf16=False),
-        labels=LabelsConfig(pairs=700, shard_size=200),  # more than were shown: some are searched
+        labels=LabelsConfig(
+            force=True, pairs=700, shard_size=200
+        ),  # more than were shown: some are searched
         student=StudentConfig(
             query_encoder=encoder, pin_encoder=encoder, width=16, hidden=(8,), bf16=False
         ),
@@ -355,7 +357,8 @@ def test_a_dry_run_tells_which_stages_would_run_and_why_and_writes_nothing(work:
     told = {item["stage"]: item for item in json.loads(done.stdout)["stages"]}
     assert hash_files(work.folder) == before
     assert (told["data"]["state"], told["data"]["why"]) == ("runs", ["the dataset changed"])
-    assert (told["teacher"]["state"], told["teacher"]["why"]) == ("up to date", [])
+    kept = ["keeps what it drew from the data before; --from teacher draws again"]
+    assert (told["teacher"]["state"], told["teacher"]["why"]) == ("up to date", kept)
     assert told["pins"]["why"] == ["data/pins.parquet changed"]
     whole = read_manifest(work.folder / "pins")
     assert whole is not None

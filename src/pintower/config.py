@@ -35,6 +35,7 @@ Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Rate = Annotated[float, Field(gt=0)]
 Depth = Literal["projections", "query", "last", "all"]
 LossName = Literal["cross_entropy", "pairwise", "margin_mse"]
+Losses = Annotated[dict[LossName, Rate], Field(min_length=1)]
 
 
 class _Section(BaseModel):
@@ -85,13 +86,20 @@ class TeacherConfig(_Section):
     Attributes:
         encoder: any Hugging Face backbone: folder, hub name or installed package.
         layers: keep only the first layers; None keeps all.
+        similarity_encoder: an encoder as it is, whose cosine and the match features the teacher
+            starts from, fitted to the judgments; the network only adds to that.
         max_length: tokens of query and pin together.
         pin_sources: the pin's text sources it reads, in order; what is cut off is cut at the end.
         pairs: at most this many training judgments, drawn at random; None takes all.
         dropout: while training; None keeps the backbone's own. 0 suits one or two epochs.
+        losses: as the student's.
         epochs: passes over the training judgments.
+        checks: how often, evenly over the steps, nDCG@20 on held-out queries is measured; the
+            weights that did best are kept.
+        patience: checks in turn without a better one, after which training stops.
         batch_size: pairs a step.
-        learning_rate: peak of the linear schedule.
+        learning_rate: peak of the linear schedule, of the backbone.
+        head_learning_rate: of the classification layer, which starts from nothing.
         warmup_share: share of the steps spent warming up.
         seed: for initialization and order.
         bf16: train and score under bfloat16 autocast, where the device has it.
@@ -99,13 +107,18 @@ class TeacherConfig(_Section):
 
     encoder: str = "all-MiniLM-L6-v2"
     layers: Positive | None = None
+    similarity_encoder: str = "all-MiniLM-L6-v2"
     max_length: Positive = 64
     pin_sources: PinSources = get_args(PinSource)
     pairs: Positive | None = None
     dropout: Share | None = None
+    losses: Losses = {"cross_entropy": 1.0, "pairwise": 1.0}
     epochs: Positive = 2
-    batch_size: Positive = 32
-    learning_rate: Rate = 1e-4
+    checks: Positive = 6
+    patience: Positive = 3
+    batch_size: Positive = 16
+    learning_rate: Rate = 5e-5
+    head_learning_rate: Rate = 1e-3
     warmup_share: Share = 0.1
     seed: Seed = 7
     bf16: bool = True
@@ -119,6 +132,7 @@ class LabelsConfig(_Section):
         max_per_query: at most this many pairs a query, so that head queries don't fill the sample.
         batch_size: pairs scored at once.
         shard_size: pairs a shard; a killed run loses at most one shard.
+        force: label with a teacher that beats no baseline on its held-out queries too.
         seed: for the sample.
     """
 
@@ -126,6 +140,7 @@ class LabelsConfig(_Section):
     max_per_query: Positive = 64
     batch_size: Positive = 128
     shard_size: Positive = 4_096
+    force: bool = False
     seed: Seed = 7
 
 
@@ -161,6 +176,7 @@ class StudentConfig(_Section):
         losses: weight of each: ``cross_entropy`` to the levels' probabilities, the ``pairwise``
             order of a query's pins, ``margin_mse`` between their expected levels.
         temperature: of the soft labels; above 1 flattens them.
+        pairs: an epoch, at most; where there are more, each epoch draws its own queries.
         epochs: passes over the pairs.
         batch_size: pairs a step.
         learning_rate: of the encoders.
@@ -186,11 +202,9 @@ class StudentConfig(_Section):
     source_max_chars: Positive | None = 256
     depths: Annotated[tuple[Depth, ...], Field(min_length=1)] = ("projections", "query", "last")
     trials: Positive = 4
-    losses: Annotated[dict[LossName, Rate], Field(min_length=1)] = {
-        "cross_entropy": 1.0,
-        "pairwise": 1.0,
-    }
+    losses: Losses = {"cross_entropy": 1.0, "pairwise": 1.0}
     temperature: Rate = 1.0
+    pairs: Positive = 60_000
     epochs: Positive = 2
     batch_size: Positive = 32
     learning_rate: Rate = 2e-5

@@ -11,13 +11,16 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
+from pintower.artifacts import read_json
 from pintower.config import LabelsConfig
 from pintower.data.candidates import CandidateIndex
 from pintower.data.splits import held_out_queries, normal_forms
 from pintower.data.tables import IMPRESSIONS, JUDGMENTS, PINS, QUERY_LOG, read_table
 from pintower.errors import DatasetError
-from pintower.models.cross_encoder import CrossEncoder, fingerprint
+from pintower.models.cross_encoder import CrossEncoder, TeacherLayout, fingerprint
+from pintower.models.pairs import number_pairs
 from pintower.models.pin_inputs import pin_texts
 from pintower.progress import track
 
@@ -38,13 +41,18 @@ def run(config: LabelsConfig, inputs: Mapping[str, Path], folder: Path) -> dict[
         inputs: ``data`` and ``teacher``.
         folder: to write into; whole shards of an interrupted run with the same inputs are kept.
 
+    A teacher that beats no baseline on its held-out queries labels nothing, unless it is forced.
+
     Returns:
-        Pairs, queries and shards.
+        Pairs, queries and shards; with none of them, why.
 
     Raises:
         DatasetError: if there is no query to sample pairs of.
         StudentError: if the teacher's folder cannot be used.
     """
+    if (reason := _why_not(inputs["teacher"])) and not config.force:
+        logger.warning("nothing is labelled: the teacher beats no baseline; %s", reason)
+        return {"pairs": 0, "queries": 0, "shards": 0, "reason": reason}
     pins = read_table(inputs["data"], PINS)
     pairs = sample_pairs(
         config,
@@ -63,15 +71,26 @@ def run(config: LabelsConfig, inputs: Mapping[str, Path], folder: Path) -> dict[
         logger.info("resuming: %d of %d shards are there", done, len(shards))
     if missing:
         teacher = CrossEncoder.load(inputs["teacher"])
+        numbered = number_pairs(pairs["query"].to_list(), pairs["pin_id"].to_list(), pins)
+        signals = None if teacher.start is None else teacher.start.signals(numbered)
+        start = None if signals is None or teacher.start is None else teacher.start.logits(signals)
         pairs = pairs.join(_texts(pins, pairs, teacher), on="pin_id", maintain_order="left")
         made_by = fingerprint(inputs["teacher"])
-        parts = {path: pairs[at : at + config.shard_size] for path, at in missing.items()}
-        sizes = [len(part) for part in parts.values()]
+        parts = {path: slice(at, at + config.shard_size) for path, at in missing.items()}
+        sizes = [len(pairs[part]) for part in parts.values()]
         for path, part in track(
             parts.items(), "labelling", total=sum(sizes), unit="pairs", weights=sizes
         ):
-            _write_shard(path, _label(part, teacher, made_by, config.batch_size))
+            given = None if start is None else start[part]
+            _write_shard(path, _label(pairs[part], given, teacher, made_by, config.batch_size))
     return {"pairs": len(pairs), "queries": pairs["query"].n_unique(), "shards": len(shards)}
+
+
+def _why_not(teacher: Path) -> str:
+    """Return why a teacher should not label; empty where it may."""
+    path = TeacherLayout(teacher).metrics
+    measured = read_json(path) if path.is_file() else {}
+    return "" if measured.get("labels", True) else str(measured["reason"])
 
 
 def sample_pairs(
@@ -165,10 +184,14 @@ def _texts(pins: pl.DataFrame, pairs: pl.DataFrame, teacher: CrossEncoder) -> pl
 
 
 def _label(
-    pairs: pl.DataFrame, teacher: CrossEncoder, made_by: str, batch_size: int
+    pairs: pl.DataFrame,
+    start: NDArray[np.float32] | None,
+    teacher: CrossEncoder,
+    made_by: str,
+    batch_size: int,
 ) -> pl.DataFrame:
     queries, texts = pairs["query"].to_list(), pairs["text"].to_list()
-    probabilities = teacher.probabilities(queries, texts, batch_size)
+    probabilities = teacher.probabilities(queries, texts, batch_size, start)
     columns = dict(zip(_PROBABILITIES, probabilities.T, strict=True))
     labelled = pairs.select("query", "pin_id").with_columns(
         pl.Series(name, values, dtype=pl.Float32) for name, values in columns.items()

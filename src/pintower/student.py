@@ -97,6 +97,7 @@ def run(config: StudentConfig, inputs: Mapping[str, Path], folder: Path) -> dict
         "judgments": training["judgments"],
         "labels": training["labels"],
         "trained": "nothing" if taken is None else taken["depth"],
+        "reason": training["search"]["reason"],
     }
 
 

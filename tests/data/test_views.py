@@ -57,7 +57,8 @@ def written(name: str, source: Source, folder: Path) -> Path:
 @pytest.mark.parametrize(
     ("name", "files", "pins", "queries"),
     [
-        ("teacher", "judgments pins", "p1 p2", "red shoes,blue sofa"),
+        ("teacher", "judgments match_stats pins", "p0 p1 p2 p3 p4 p5 p6 p7 p8",
+         "red shoes,blue sofa"),
         ("student", "calibration dataset.json judgments match_stats pins queries",
          "p0 p1 p2 p3 p4 p5 p6 p7 p8", "red shoes,blue sofa"),
         ("export", "judgments pins queries", "p3", "lemon cake"),

@@ -27,7 +27,7 @@ RESAMPLING = Resampling(50, 0.95, 7)
 DATASET = {"name": "shoes", "generated": False, "log": "query_log", "levels": [1, 2, 3, 4, 5]}
 INFO: dict[str, dict[str, Any]] = {
     "data": {"name": "shoes", "pins": 40, "judgments": 120, "query_log": 500, "test_queries": 6},
-    "teacher": {"pairs": 80, "steps": 5, "validation_accuracy": 0.45},
+    "teacher": {"pairs": 80, "steps": 5, "validation_ndcg": 0.45, "labels": True},
     "labels": {"pairs": 120_000, "queries": 53, "shards": 4},
     "student": {"pairs": 480, "steps": 8, "loss": 1.596},
     "evaluation": {"queries": 6, "pairs": 60},

@@ -106,13 +106,20 @@ def judged_data(tiny_pins: pl.DataFrame, tmp_path_factory: pytest.TempPathFactor
 @pytest.fixture
 def teacher_config(tiny_backbone: Path) -> TeacherConfig:
     return TeacherConfig(
-        encoder=str(tiny_backbone), epochs=6, batch_size=8, learning_rate=3e-3, max_length=32
+        encoder=str(tiny_backbone),
+        similarity_encoder=str(tiny_backbone),
+        epochs=6,
+        patience=100,
+        batch_size=8,
+        learning_rate=3e-3,
+        head_learning_rate=3e-2,
+        max_length=32,
     )
 
 
 @pytest.fixture
 def labels_config() -> LabelsConfig:
-    return LabelsConfig(pairs=100, shard_size=30, batch_size=16)
+    return LabelsConfig(pairs=100, shard_size=30, batch_size=16, force=True)
 
 
 @pytest.fixture
@@ -140,7 +147,8 @@ def teacher(data: Path, tiny_backbone: Path, tmp_path_factory: pytest.TempPathFa
     from pintower import teacher as stage
 
     folder = tmp_path_factory.mktemp("teacher")
-    config = TeacherConfig(encoder=str(tiny_backbone), epochs=1, max_length=32)
+    encoder = str(tiny_backbone)
+    config = TeacherConfig(encoder=encoder, similarity_encoder=encoder, epochs=1, max_length=32)
     stage.run(config, {"data": data}, folder)
     return folder
 
@@ -151,5 +159,6 @@ def labels(data: Path, teacher: Path, tmp_path_factory: pytest.TempPathFactory) 
     from pintower import labels as stage
 
     folder = tmp_path_factory.mktemp("labels")
-    stage.run(LabelsConfig(pairs=100, shard_size=30), {"data": data, "teacher": teacher}, folder)
+    config = LabelsConfig(pairs=100, shard_size=30, force=True)
+    stage.run(config, {"data": data, "teacher": teacher}, folder)
     return folder

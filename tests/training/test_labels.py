@@ -110,3 +110,20 @@ def test_labels_refuse_a_dataset_without_any_usable_query(
     data = write_data(tmp_path / "data", tiny_pins, judgments=judge(tiny_pins, ("lemon cake",)))
     with pytest.raises(DatasetError, match="no pair to label.*Add a query log"):
         stage.run(labels_config, {"data": data, "teacher": teacher}, tmp_path)
+
+
+def test_a_teacher_that_beats_no_baseline_labels_nothing_unless_forced(
+    data: Path,
+    teacher: Path,
+    labels_config: LabelsConfig,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """This one was barely trained: the pins that a query names have its words."""
+    inputs = {"data": data, "teacher": teacher}
+    config = labels_config.model_copy(update={"force": False})
+    info = stage.run(config, inputs, tmp_path)
+    assert info["pairs"] == 0 and "best baseline" in info["reason"]
+    assert not shards(tmp_path)
+    assert "nothing is labelled" in caplog.text
+    assert stage.run(labels_config, inputs, tmp_path)["pairs"] == 100

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ from transformers import GPT2Config, GPT2Model, PreTrainedTokenizerFast
 from pintower.config import TeacherConfig
 from pintower.errors import DatasetError, StudentError
 from pintower.models.cross_encoder import CrossEncoder, build_cross_encoder, fingerprint
+from pintower.models.pairs import number_pairs
+from pintower.models.pin_inputs import pin_texts
 from pintower.teacher import run
 from pintower.text.rendering import render_pin
 from tests.training.conftest import THINGS, judge, write_data
@@ -34,6 +37,48 @@ def test_teacher_learns_levels_that_follow_from_the_words(
     assert metrics["last_loss"] < 0.2
     assert metrics["validation"]["accuracy"] > 0.9
     assert metrics["validation"]["accuracy_majority"] == 0.2
+
+
+def test_a_teacher_starts_as_the_fitted_baseline_and_keeps_no_step_that_is_worse(
+    judged_data: Path, tmp_path: Path, teacher_config: TeacherConfig
+) -> None:
+    """The match features tell these levels; a network of random weights can only spoil them."""
+    changes = {"epochs": 1, "learning_rate": 0.3, "head_learning_rate": 3.0}
+    info = run(teacher_config.model_copy(update=changes), {"data": judged_data}, tmp_path)
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    first, mixture = metrics["checks"][0], metrics["baselines"]["mixture"]
+    assert (first["step"], first["ndcg@20"]) == (0, mixture["ndcg@20"])
+    assert metrics["taken_at_step"] == 0
+    assert info["labels"] is metrics["labels"] is False
+    assert "best baseline" in metrics["reason"]
+    assert metrics["queries"] == 16  # a fifth of the twenty training queries is held out
+
+
+def test_a_loaded_teacher_judges_as_the_saved_one(
+    judged_data: Path, tiny_pins: pl.DataFrame, tmp_path: Path, teacher_config: TeacherConfig
+) -> None:
+    config = teacher_config.model_copy(update={"epochs": 1})
+    run(config, {"data": judged_data}, tmp_path)
+    teacher = CrossEncoder.load(tmp_path)
+    assert teacher.start is not None
+    pairs = number_pairs(["red shoes", "lemon cake"], ["pin-000", "pin-003"], tiny_pins)
+    given = teacher.judge(pairs, 2)
+    logits = np.log(given) * teacher.temperature
+    own = teacher.probabilities(pairs.queries, pin_texts(pairs.pins, teacher.rendering), 2)
+    added = np.log(own) * teacher.temperature + teacher.start.logits(teacher.start.signals(pairs))
+    spread = (logits - added) - (logits - added).mean(axis=1, keepdims=True)
+    np.testing.assert_allclose(spread, 0, atol=1e-3)
+
+
+def test_the_fingerprint_follows_the_start_too(
+    judged_data: Path, tmp_path: Path, teacher_config: TeacherConfig
+) -> None:
+    run(teacher_config.model_copy(update={"epochs": 1}), {"data": judged_data}, tmp_path)
+    before = fingerprint(tmp_path)
+    teacher = CrossEncoder.load(tmp_path)
+    assert teacher.start is not None
+    replace(teacher.start, bias=teacher.start.bias + 1).save(tmp_path)
+    assert fingerprint(tmp_path) != before
 
 
 def test_teacher_draws_as_many_judgments_as_the_recipe_says(
@@ -67,9 +112,9 @@ def test_teacher_says_so_where_there_is_nothing_to_validate_on(
 ) -> None:
     data = write_data(tmp_path / "data", tiny_pins, judgments=judge(tiny_pins, ("red shoes",)))
     config = teacher_config.model_copy(update={"epochs": 1})
-    assert run(config, {"data": data}, tmp_path)["validation_accuracy"] is None
+    assert run(config, {"data": data}, tmp_path)["validation_ndcg"] is None
     validation = json.loads((tmp_path / "metrics.json").read_text())["validation"]
-    assert validation == {"pairs": 0, "reason": "the validation split is empty"}
+    assert validation == {"pairs": 0, "reason": "no judgment could be held out"}
 
 
 def test_teacher_scores_a_pair_alike_alone_and_in_a_batch(teacher: Path) -> None:

@@ -102,7 +102,8 @@ VIEWS: Mapping[str, View] = {
         {
             _JUDGMENTS: _judged("train", "validation"),
             _PINS: lambda source: source.pins(source.split("train", "validation"), vectors=False),
-        }
+        },
+        drawn=(_PINS, MATCH_STATISTICS),
     ),
     "labels": View(
         {

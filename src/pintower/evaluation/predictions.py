@@ -12,7 +12,6 @@ from pintower.models.baselines import Embed, score_baselines, untuned_encoder
 from pintower.models.cross_encoder import CrossEncoder
 from pintower.models.level_columns import level_columns
 from pintower.models.pairs import Pairs, number_pairs, pair_match_features
-from pintower.models.pin_inputs import pin_texts
 from pintower.models.student import Student, load_student
 
 __all__ = ["predict"]
@@ -45,7 +44,7 @@ def predict(
     student = load_student(inputs["student"])
     asked = {"student": _ask_student(student, pairs, inputs["data"])}
     if "teacher" in inputs:
-        asked["teacher"] = _ask_teacher(CrossEncoder.load(inputs["teacher"]), pairs)
+        asked["teacher"] = CrossEncoder.load(inputs["teacher"]).judge(pairs, _BATCH)
     columns = {
         column: values
         for name, probabilities in asked.items()
@@ -57,12 +56,6 @@ def predict(
         pl.Series(name, values) for name, values in (columns | baselines.columns).items()
     )
     return found, baselines.absent
-
-
-def _ask_teacher(teacher: CrossEncoder, pairs: Pairs) -> NDArray[np.float32]:
-    texts = pin_texts(pairs.pins, teacher.rendering)
-    queries = [pairs.queries[query] for query in pairs.query]
-    return teacher.probabilities(queries, [texts[pin] for pin in pairs.pin], _BATCH)
 
 
 def _ask_student(student: Student, pairs: Pairs, data: Path) -> NDArray[np.float32]:

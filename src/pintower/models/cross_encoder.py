@@ -16,7 +16,10 @@ from pintower.models.backbones import find_backbone
 from pintower.models.loading import loading, no_bars
 from pintower.models.missing_weights import require_weights
 from pintower.models.optimization import autocast, training_device
+from pintower.models.pairs import Pairs
+from pintower.models.pin_inputs import pin_texts
 from pintower.models.scoring_head import LEVELS
+from pintower.models.teacher_start import START, TeacherStart
 from pintower.models.vocabulary import require_rows
 from pintower.text.rendering import PIN_SOURCES, Rendering, render_query
 
@@ -70,6 +73,8 @@ class CrossEncoder:
         max_length: tokens of query and pin together; the longer of the two is cut, which is the pin
             unless a query alone fills half of it.
         bf16: run under bfloat16 autocast.
+        start: what its logits are added to; None where it starts from nothing.
+        temperature: that the sum is divided by.
     """
 
     model: Any
@@ -77,6 +82,8 @@ class CrossEncoder:
     rendering: Rendering
     max_length: int
     bf16: bool
+    start: TeacherStart | None = None
+    temperature: float = 1.0
 
     def encode(self, queries: Sequence[str], pin_texts: Sequence[str]) -> list[Encoding]:
         """Return the tokens of each pair: a query as given, a pin as rendered."""
@@ -100,9 +107,24 @@ class CrossEncoder:
             logits: torch.Tensor = self.model(**inputs).logits
         return logits.float()
 
-    @torch.inference_mode()
+    def judge(self, pairs: Pairs, batch_size: int) -> NDArray[np.float32]:
+        """Return level probabilities FP32 [N, 5] of N pairs.
+
+        Args:
+            pairs: queries as users type them, and rows of the pins table.
+            batch_size: pairs scored at once.
+        """
+        start = None if self.start is None else self.start.logits(self.start.signals(pairs))
+        texts = pin_texts(pairs.pins, self.rendering)
+        queries = [pairs.queries[query] for query in pairs.query]
+        return self.probabilities(queries, [texts[pin] for pin in pairs.pin], batch_size, start)
+
     def probabilities(
-        self, queries: Sequence[str], pin_texts: Sequence[str], batch_size: int
+        self,
+        queries: Sequence[str],
+        pin_texts: Sequence[str],
+        batch_size: int,
+        start: NDArray[np.float32] | None = None,
     ) -> NDArray[np.float32]:
         """Return level probabilities FP32 [N, 5] of N pairs, batched by length.
 
@@ -110,16 +132,24 @@ class CrossEncoder:
             queries: as users type them.
             pin_texts: as :func:`pintower.models.pin_inputs.pin_texts` renders them.
             batch_size: pairs scored at once.
+            start: logits FP32 [N, 5] of the teacher's start, where it has one.
         """
+        logits = self.all_logits(self.encode(queries, pin_texts), batch_size)
+        if start is not None:
+            logits = logits + torch.from_numpy(start)
+        probabilities: NDArray[np.float32] = torch.softmax(logits / self.temperature, dim=1).numpy()
+        return probabilities
+
+    @torch.no_grad()
+    def all_logits(self, pairs: Sequence[Encoding], batch_size: int) -> torch.Tensor:
+        """Return the network's own logits FP32 [N, 5] of encoded pairs, on the CPU."""
         self.model.eval()
-        pairs = self.encode(queries, pin_texts)
         order = np.argsort([-len(pair["input_ids"]) for pair in pairs], kind="stable")
-        probabilities = np.zeros((len(pairs), LEVELS), dtype=np.float32)
+        logits = torch.zeros(len(pairs), LEVELS)
         for start in range(0, len(pairs), batch_size):
             rows = order[start : start + batch_size]
-            logits = self.logits([pairs[row] for row in rows])
-            probabilities[rows] = torch.softmax(logits, dim=1).cpu().numpy()
-        return probabilities
+            logits[rows] = self.logits([pairs[row] for row in rows]).cpu()
+        return logits
 
     def save(self, folder: Path, *, backbone: str) -> None:
         """Write a Hugging Face model folder with the rendering and the settings beside it."""
@@ -128,8 +158,15 @@ class CrossEncoder:
             self.model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
         self.rendering.save(layout.text)
-        settings = {"encoder": backbone, "max_length": self.max_length, "bf16": self.bf16}
+        settings = {
+            "encoder": backbone,
+            "max_length": self.max_length,
+            "bf16": self.bf16,
+            "temperature": self.temperature,
+        }
         write_json(layout.settings, settings)
+        if self.start is not None:
+            self.start.save(folder)
 
     @classmethod
     def load(cls, folder: Path) -> "CrossEncoder":
@@ -142,7 +179,7 @@ class CrossEncoder:
         try:
             rendering = Rendering.load(layout.text)
             settings = read_json(layout.settings)
-            limits = {"max_length": settings["max_length"], "bf16": settings["bf16"]}
+            kept = {name: settings[name] for name in ("max_length", "bf16", "temperature")}
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise StudentError(f"{folder} is not a complete teacher folder: {error}") from error
         with loading(folder, "is not a complete teacher folder") as loaded:
@@ -150,7 +187,13 @@ class CrossEncoder:
             tokenizer = AutoTokenizer.from_pretrained(folder)
         require_weights(loaded, folder)
         model.float().eval().to(training_device())
-        return cls(model=model, tokenizer=tokenizer, rendering=rendering, **limits)
+        return cls(
+            model=model,
+            tokenizer=tokenizer,
+            rendering=rendering,
+            start=TeacherStart.load(folder),
+            **kept,
+        )
 
 
 def build_cross_encoder(
@@ -214,9 +257,15 @@ def fingerprint(folder: Path) -> str:
     layout = TeacherLayout(folder)
     named = {"tokenizer.json", layout.text.name, layout.settings.name}
     files = sorted(
-        path for path in folder.iterdir() if path.suffix in _FINGERPRINTED or path.name in named
+        path
+        for path in folder.rglob("*")
+        if path.suffix in _FINGERPRINTED
+        or path.name in named
+        or path.relative_to(folder).parts[0] == START
     )
-    return hash_json({path.name: hash_file(path) for path in files})
+    return hash_json(
+        {path.relative_to(folder).as_posix(): hash_file(path) for path in files if path.is_file()}
+    )
 
 
 def _check_sizes(backbone: str, config: Any, layers: int | None, max_length: int) -> None:

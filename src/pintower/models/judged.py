@@ -5,9 +5,10 @@ import polars as pl
 
 from pintower.data.splits import normal_forms
 
-__all__ = ["draw_by_query", "why_too_few"]
+__all__ = ["FEWEST_QUERIES", "draw_by_query", "why_too_few"]
 
-_FEWEST_QUERIES = 10
+FEWEST_QUERIES = 10
+"""Judged queries from which on a model of the levels is fitted."""
 _MOST_PAIRS = 30_000
 """Judged pairs looked at, by whole queries: more change little where no encoder is trained."""
 
@@ -38,9 +39,9 @@ def why_too_few(judgments: pl.DataFrame) -> str:
     levels = judgments["level"].n_unique()
     if not queries:
         return "No judgments"
-    if queries >= _FEWEST_QUERIES and levels > 1:
+    if queries >= FEWEST_QUERIES and levels > 1:
         return ""
     return (
-        f"{queries} judged training queries with {levels} levels, fewer than {_FEWEST_QUERIES} "
+        f"{queries} judged training queries with {levels} levels, fewer than {FEWEST_QUERIES} "
         "with two"
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 from pintower.artifacts import read_manifest
 from pintower.report.names import plain
-from pintower.report.numbers import counted, number, percent, size
+from pintower.report.numbers import counted, number, size
 
 __all__ = ["Step", "describe_flow", "told"]
 
@@ -70,17 +70,21 @@ _PHRASES: Mapping[str, Mapping[str, _Phrase]] = {
     "teacher": {
         "pairs": _many("human level learned", "human levels learned"),
         "steps": _many("step"),
-        "validation_accuracy": lambda value: f"{percent(value)} right on validation",
+        "validation_ndcg": lambda value: f"nDCG@20 {number(value)} on its held-out queries",
+        "labels": lambda value: "ahead of every baseline there" if value else "behind a baseline",
     },
     "labels": {
         "pairs": _many("pair labelled", "pairs labelled"),
         "queries": _many("query", "queries"),
         "shards": None,
+        "reason": lambda value: f"the teacher beats no baseline: {value}",
     },
     "student": {
         "pairs": _many("pair learned", "pairs learned"),
-        "steps": _many("step"),
-        "loss": lambda value: f"last loss {number(value)}",
+        "judgments": _many("human level"),
+        "labels": _many("soft label"),
+        "trained": lambda value: f"trained: {value}",
+        "reason": lambda value: f"taken: {value}",
     },
     "evaluation": {
         "queries": _many("held-out query", "held-out queries"),

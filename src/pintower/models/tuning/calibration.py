@@ -9,9 +9,11 @@ from torch.nn.functional import cross_entropy
 from pintower.models.adoption.heads import minimize, soft_targets
 from pintower.models.scoring_head import LEVELS, ScoringHead
 
-__all__ = ["Calibration", "fit_calibration"]
+__all__ = ["Calibration", "fit_calibration", "fit_temperature"]
 
 _DOUBT = 0.02
+_TEMPERATURES = (0.25, 4.0)
+"""Beyond these a handful of pairs speaks, not the model."""
 _PENALTY = 1e-3
 """On the offsets' squares: a level that nobody gave held out is not driven out of reach."""
 
@@ -58,4 +60,22 @@ def fit_calibration(logits: Tensor, levels: NDArray[np.int64]) -> Calibration:
         return cross_entropy(given * rate.exp() + offsets, targets) + penalty
 
     minimize([rate, offsets], loss)
-    return Calibration(float((-rate).exp().detach()), offsets.detach().float())
+    return Calibration(_temperature(rate), offsets.detach().float())
+
+
+def fit_temperature(logits: Tensor, levels: NDArray[np.int64]) -> float:
+    """Return the temperature alone under which held-out levels are likeliest; it changes no rank.
+
+    Args:
+        logits: FP32 [N, 5], of pairs that were not learned from.
+        levels: INT64 [N], 1 to 5.
+    """
+    given, targets = logits.double(), soft_targets(levels, _DOUBT)
+    rate = torch.zeros(1, dtype=torch.float64, requires_grad=True)
+    minimize([rate], lambda: cross_entropy(given * rate.exp(), targets))
+    return _temperature(rate)
+
+
+def _temperature(rate: Tensor) -> float:
+    least, most = _TEMPERATURES
+    return min(max(float((-rate).exp().detach()), least), most)

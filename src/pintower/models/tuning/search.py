@@ -105,6 +105,7 @@ def _plan(config: StudentConfig, *, depth: Depth, rate: float, soft: bool) -> Pl
         temperature=config.temperature,
         learning_rate=config.learning_rate * rate,
         head_learning_rate=config.head_learning_rate * rate,
+        pairs=config.pairs,
         epochs=config.epochs,
         batch_size=config.batch_size,
         losses=config.losses,

@@ -39,6 +39,7 @@ class Plan:
         temperature: of the soft labels.
         learning_rate: of the backbones.
         head_learning_rate: of projections and scoring head.
+        pairs: an epoch, at most.
         epochs: passes over the pairs.
         batch_size: pairs a step.
         losses: weight of each loss.
@@ -50,6 +51,7 @@ class Plan:
     temperature: float
     learning_rate: float
     head_learning_rate: float
+    pairs: int
     epochs: int
     batch_size: int
     losses: Mapping[LossName, float]
@@ -164,7 +166,14 @@ def _learnable(examples: Examples, plan: Plan, fold: int) -> NDArray[np.int64]:
 def _epoch(
     examples: Examples, rows: NDArray[np.int64], plan: Plan, random: np.random.Generator
 ) -> list[NDArray[np.int64]]:
-    """Return an epoch's batches: each soft label once, humans' levels up to their share."""
+    """Return an epoch's batches: each soft label once, humans' levels up to their share.
+
+    Where there are more than the plan's pairs, random queries are left out.
+    """
+    counts = np.bincount(examples.query[rows])
+    order = random.permutation(len(counts))
+    among = order[np.cumsum(counts[order]) - counts[order] < plan.pairs]
+    rows = rows[np.isin(examples.query[rows], among)]
     human, soft = rows[examples.human[rows]], rows[~examples.human[rows]]
     if len(soft) and len(human):
         wanted = round(plan.human_share / (1 - plan.human_share) * len(soft))
