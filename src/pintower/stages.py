@@ -44,7 +44,7 @@ STAGES = (
     Stage("data", "pintower.data.prepare", ()),
     Stage("teacher", "pintower.teacher", ("data",), view="teacher"),
     Stage("labels", "pintower.labels", ("data", "teacher"), resumable=True, view="labels"),
-    Stage("student", "pintower.student", ("data", "labels"), view="student"),
+    Stage("student", "pintower.student", ("data", "labels"), resumable=True, view="student"),
     Stage("evaluation", "pintower.evaluation", ("data", "teacher", "student"), view="evaluation"),
     Stage("export", "pintower.export", ("data", "student"), assets=("export",), view="export"),
     Stage("pins", "pintower.pins", ("data", "student", "export"), resumable=True, view="pins",

@@ -8,8 +8,9 @@ only the head is fitted.
 """
 
 import logging
+import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,8 @@ __all__ = ["run"]
 
 logger = logging.getLogger(__name__)
 
-_CURVE_POINTS = 100
+_TRIALS = "trials"
+"""Folder of what is trained, there until the student is whole."""
 
 
 def run(config: StudentConfig, inputs: Mapping[str, Path], folder: Path) -> dict[str, Any]:
@@ -67,7 +69,7 @@ def run(config: StudentConfig, inputs: Mapping[str, Path], folder: Path) -> dict
     examples = read_examples(student, inputs, config.seed)
     pooled = pool_both(student, examples, one=one, bf16=config.bf16)
     if not (lacking := why_too_few(examples.judgments())):
-        student, head, told = _train(student, examples, pooled, config, one=one)
+        student, head, told = _train(student, examples, pooled, config, folder / _TRIALS, one=one)
     else:
         pins = read_table(inputs["data"], PINS)
         head, told = fit_to_texts(student, pins, config.seed)
@@ -92,6 +94,7 @@ def run(config: StudentConfig, inputs: Mapping[str, Path], folder: Path) -> dict
         "seconds": round(time.monotonic() - started, 1),
     }
     write_json(student.layout.training, training)
+    shutil.rmtree(folder / _TRIALS, ignore_errors=True)
     taken = training["search"]["plan"]
     return {
         "judgments": training["judgments"],
@@ -102,7 +105,13 @@ def run(config: StudentConfig, inputs: Mapping[str, Path], folder: Path) -> dict
 
 
 def _train(
-    student: Student, examples: Examples, pooled: Pooled, config: StudentConfig, *, one: bool
+    student: Student,
+    examples: Examples,
+    pooled: Pooled,
+    config: StudentConfig,
+    folder: Path,
+    *,
+    one: bool,
 ) -> tuple[Student, ScoringHead, dict[str, Any]]:
     """Search, take what pays, calibrate it; return the student, its head and what to tell."""
     start = fit_heads(student, examples, pooled, config)
@@ -110,7 +119,7 @@ def _train(
     judged = Judged(
         np.unique(examples.query[start.rows], return_inverse=True)[1], examples.levels[start.rows]
     )
-    found = search(parts, examples, start.logits, judged, config)
+    found = search(parts, examples, start.logits, judged, config, folder)
     head = start.head
     if found.plan is not None and found.trial is not None:
         learner = finished(parts, examples, found.plan, found.trial, found.share)
@@ -120,18 +129,7 @@ def _train(
         )
     calibration = fit_calibration(found.logits, judged.levels)
     calibration.apply(head)
-    losses = [] if found.trial is None else found.trial.losses
-    told = {**start.told, "search": found.told, "steps": len(losses), "loss": _curve(losses)}
+    curve = [] if found.trial is None else list(found.trial.curve)
+    steps = curve[-1]["step"] if curve else 0
+    told = {**start.told, "search": found.told, "steps": steps, "loss": curve}
     return student, head, {**told, "temperature": calibration.temperature}
-
-
-def _curve(losses: Sequence[float]) -> list[dict[str, float]]:
-    """Return the loss as at most 100 means over equal stretches of steps."""
-    if not losses:
-        return []
-    stretches = np.array_split(np.asarray(losses), min(_CURVE_POINTS, len(losses)))
-    ends = np.cumsum([len(stretch) for stretch in stretches])
-    return [
-        {"step": int(end), "loss": float(stretch.mean())}
-        for end, stretch in zip(ends, stretches, strict=True)
-    ]

@@ -18,6 +18,7 @@ from pintower.models.scoring_head import ScoringHead
 from pintower.models.student import load_student
 from pintower.models.tokenization import load_tokenizer
 from pintower.models.towers import Texts, balanced_inputs, pool_all, project
+from pintower.models.tuning.learner import Learner
 from pintower.models.untuned import untuned_embeddings
 from pintower.student import run
 
@@ -134,6 +135,48 @@ def test_the_same_seed_gives_the_same_weights(
         for name in ("one", "two")
     ]
     assert files[0] == files[1] and files[2] == files[3]
+
+
+class Killed(BaseException):
+    """Stands for kill -9: nothing in the code catches it."""
+
+
+@pytest.mark.parametrize("kill_at", [5, 15, 90])
+def test_training_that_was_killed_ends_with_the_weights_of_one_that_was_not(
+    judged_data: Path,
+    tmp_path: Path,
+    student_config: StudentConfig,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    kill_at: int,
+) -> None:
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    whole.mkdir()
+    killed.mkdir()
+    config = student_config.model_copy(
+        update={"depths": ("query",), "learning_rate": 1e-3, "epochs": 1}
+    )
+    run(config, {"data": judged_data}, whole)
+    forward, calls = Learner.forward, []
+
+    def until_killed(self: Learner, rows: torch.Tensor) -> dict[str, torch.Tensor]:
+        calls.append(rows)
+        if len(calls) == kill_at:
+            raise Killed
+        return forward(self, rows)
+
+    monkeypatch.setattr(Learner, "forward", until_killed)
+    with pytest.raises(Killed):
+        run(config, {"data": judged_data}, killed)
+    assert not (killed / "training.json").exists()
+    with caplog.at_level("INFO", logger="pintower"):
+        run(config, {"data": judged_data}, killed)
+    assert ("resuming" in caplog.text) == (kill_at > 10)
+    made = {path.relative_to(whole) for path in whole.rglob("*.safetensors")}
+    assert made == {path.relative_to(killed) for path in killed.rglob("*.safetensors")}
+    for name in made:
+        assert (whole / name).read_bytes() == (killed / name).read_bytes(), name
+    assert not (killed / "trials").exists()
 
 
 def test_encoders_of_different_widths_are_refused_without_a_width(

@@ -76,6 +76,7 @@ def freeze_calibration(student: Student, data: Path) -> None:
         data: of the data stage.
     """
     if (data / CALIBRATION).is_dir():
+        shutil.rmtree(student.layout.calibration, ignore_errors=True)  # a killed run's
         student.layout.calibration.mkdir()
         _write(student, data, student.layout.calibration)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import polars as pl
@@ -143,11 +144,16 @@ class Learner(nn.Module):
         """Where it is."""
         return self.head.match_mean.device
 
+    def train(self, mode: bool = True) -> Self:
+        """Leave dropout off: with it the start would not be the untuned encoder."""
+        return super().train(False)
+
     def forward(self, rows: Tensor) -> dict[str, Tensor]:
         """Return ``loss`` and ``logits`` FP32 [B, 5] of examples INT64 [B]."""
-        logits = self.logits(rows.numpy())
-        targets = self.examples.targets[rows].to(self.device)
-        query = torch.from_numpy(self.examples.query[rows.numpy()]).to(self.device)
+        at = rows.cpu()
+        logits = self.logits(at.numpy())
+        targets = self.examples.targets[at].to(self.device)
+        query = torch.from_numpy(self.examples.query[at.numpy()]).to(self.device)
         return {"loss": total_loss(self.losses, logits, targets, query), "logits": logits}
 
     def logits(self, rows: NDArray[np.int64]) -> Tensor:

@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -40,7 +41,12 @@ class Found:
 
 
 def search(
-    parts: Parts, examples: Examples, start: Tensor, judged: Judged, config: StudentConfig
+    parts: Parts,
+    examples: Examples,
+    start: Tensor,
+    judged: Judged,
+    config: StudentConfig,
+    folder: Path,
 ) -> Found:
     """Try plans and choose among the start and all of them.
 
@@ -53,6 +59,7 @@ def search(
         start: logits of the held-out pairs at the start, FP32 [H, 5].
         judged: the held-out pairs.
         config: the recipe's section.
+        folder: for what is trained, until all of it is; see :func:`try_plan`.
     """
     candidates = [measure("start", 0.0, start, judged)]
     tried: list[tuple[Plan, Trial, float]] = []
@@ -67,7 +74,7 @@ def search(
         if name in {candidate.name for candidate in candidates}:
             raise optuna.TrialPruned  # drawn before
         logger.info("trial %d of %d: %s", trial.number + 1, config.trials, name)
-        result = try_plan(parts, examples, plan, config.seed)
+        result = try_plan(parts, examples, plan, config.seed, folder / str(trial.number))
         measured = [measure(name, share, made, judged) for share, made in result.logits.items()]
         candidates.extend(measured)
         tried.extend((plan, result, share) for share in result.logits)

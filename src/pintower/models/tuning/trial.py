@@ -3,6 +3,8 @@
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,14 +13,15 @@ from sentence_transformers import SentenceTransformer
 from torch import Tensor
 
 from pintower.config import Depth, LossName
-from pintower.models.optimization import Stepper
 from pintower.models.scoring_head import LEVELS, ScoringHead
 from pintower.models.towers import balanced_inputs
+from pintower.models.trainer import Group, train
+from pintower.models.trainer import Plan as TrainingPlan
 from pintower.models.tuning.batches import grouped_batches
 from pintower.models.tuning.blending import Weights, blend, mean_weights, trained_weights
 from pintower.models.tuning.depths import frozen_backbones, open_towers
 from pintower.models.tuning.learner import Examples, Learner, Pooled
-from pintower.progress import track
+from pintower.models.watch import Outcome
 
 __all__ = ["SHARES", "Parts", "Plan", "Trial", "finished", "try_plan"]
 
@@ -26,6 +29,8 @@ SHARES = (0.25, 0.5, 0.75, 1.0)
 """Of the way from the start to the end of a training that are tried."""
 
 _WARMUP = 0.1
+_CHECKPOINTS = 4
+"""Of a training; a killed one loses what came after the last."""
 
 
 @dataclass(frozen=True)
@@ -86,13 +91,13 @@ class Trial:
         logits: for each share of :data:`SHARES`, of the held-out pairs, FP32 [H, 5].
         start: the mean over the folds of the weights before.
         end: that of the weights after.
-        losses: of each step of the first fold.
+        curve: mean loss of stretches of steps, of the first fold.
     """
 
     logits: Mapping[float, Tensor]
     start: Weights
     end: Weights
-    losses: Sequence[float]
+    curve: Sequence[dict[str, Any]]
 
 
 def _build(parts: Parts, examples: Examples, plan: Plan, fold: int) -> Learner:
@@ -110,8 +115,37 @@ def _build(parts: Parts, examples: Examples, plan: Plan, fold: int) -> Learner:
     )
 
 
-def _train(learner: Learner, rows: NDArray[np.int64], plan: Plan, seed: int) -> list[float]:
-    """Train in place on some examples; return the loss of each step."""
+def try_plan(parts: Parts, examples: Examples, plan: Plan, seed: int, folder: Path) -> Trial:
+    """Train by a plan once for each fold, without it; tell what each makes of its own fold.
+
+    Args:
+        parts: the start.
+        examples: with folds.
+        plan: the plan.
+        seed: for the order.
+        folder: what was trained is kept there, and taken up by a run that comes after a killed one.
+    """
+    held = np.flatnonzero(examples.human & (examples.fold >= 0))
+    logits = {share: torch.zeros(len(held), LEVELS) for share in SHARES}
+    starts, ends = [], []
+    curve: list[dict[str, Any]] = []
+    for fold in np.unique(examples.fold[held]).tolist():
+        learner = _build(parts, examples, plan, fold)
+        starts.append(trained_weights(learner))
+        rows = np.flatnonzero((examples.fold != fold) & (examples.human | plan.soft))
+        outcome = _train(learner, rows, plan, seed, folder / f"fold-{fold}")
+        curve = curve or outcome.curve
+        ends.append(trained_weights(learner))
+        of_fold = examples.fold[held] == fold
+        for share in SHARES:
+            blend(learner, starts[-1], ends[-1], share)
+            logits[share][of_fold] = learner.predict(held[of_fold])
+    return Trial(logits, mean_weights(starts), mean_weights(ends), curve)
+
+
+def _train(
+    learner: Learner, rows: NDArray[np.int64], plan: Plan, seed: int, folder: Path
+) -> Outcome:
     random = np.random.default_rng(seed)
     batches = [
         batch for _ in range(plan.epochs) for batch in _epoch(learner.examples, rows, plan, random)
@@ -119,36 +153,19 @@ def _train(learner: Learner, rows: NDArray[np.int64], plan: Plan, seed: int) -> 
     towers = (learner.query_encoder, learner.pin_encoder)
     backbones = {id(weight): weight for tower in towers for weight in _backbone(tower)}
     with balanced_inputs(learner.head):
-        others = [w for w in learner.parameters() if id(w) not in backbones]
-        groups = [
-            (list(backbones.values()), plan.learning_rate),
-            (others, plan.head_learning_rate),
-        ]
-        stepper = Stepper(groups, len(batches), _WARMUP)
-        sizes = [len(batch) for batch in batches]
-        title = f"training ({plan.depth})"
-        losses = [
-            stepper.step(learner(torch.from_numpy(batch))["loss"])
-            for batch in track(batches, title, total=sum(sizes), unit="pairs", weights=sizes)
-        ]
-    return losses
-
-
-def try_plan(parts: Parts, examples: Examples, plan: Plan, seed: int) -> Trial:
-    """Train by a plan once for each fold, without it; tell what each makes of its own fold."""
-    held = np.flatnonzero(examples.human & (examples.fold >= 0))
-    logits = {share: torch.zeros(len(held), LEVELS) for share in SHARES}
-    starts, ends, losses = [], [], []
-    for fold in np.unique(examples.fold[held]).tolist():
-        learner = _build(parts, examples, plan, fold)
-        starts.append(trained_weights(learner))
-        losses.append(_train(learner, _learnable(examples, plan, fold), plan, seed))
-        ends.append(trained_weights(learner))
-        of_fold = examples.fold[held] == fold
-        for share in SHARES:
-            blend(learner, starts[-1], ends[-1], share)
-            logits[share][of_fold] = learner.predict(held[of_fold])
-    return Trial(logits, mean_weights(starts), mean_weights(ends), losses[0])
+        others = [weight for weight in learner.parameters() if id(weight) not in backbones]
+        return train(
+            learner,
+            batches,
+            lambda batch: {"rows": torch.from_numpy(batch)},
+            [
+                Group(list(backbones.values()), plan.learning_rate),
+                Group(others, plan.head_learning_rate),
+            ],
+            TrainingPlan(_WARMUP, every=-(-len(batches) // _CHECKPOINTS), seed=seed),
+            folder,
+            description=f"training ({plan.depth})",
+        )
 
 
 def finished(parts: Parts, examples: Examples, plan: Plan, trial: Trial, share: float) -> Learner:
@@ -156,11 +173,6 @@ def finished(parts: Parts, examples: Examples, plan: Plan, trial: Trial, share: 
     learner = _build(parts, examples, plan, next(iter(parts.heads)))
     blend(learner, trial.start, trial.end, share)
     return learner.eval()
-
-
-def _learnable(examples: Examples, plan: Plan, fold: int) -> NDArray[np.int64]:
-    """Return the examples that a plan learns from while a fold is held out."""
-    return np.flatnonzero((examples.fold != fold) & (examples.human | plan.soft))
 
 
 def _epoch(
