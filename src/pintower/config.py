@@ -100,6 +100,8 @@ class TeacherConfig(_Section):
         batch_size: pairs a step.
         learning_rate: peak of the linear schedule, of the backbone.
         head_learning_rate: of the classification layer, which starts from nothing.
+        layer_decay: each layer of the backbone learns so many times as fast as the next one; 1
+            gives one rate to all.
         warmup_share: share of the steps spent warming up.
         seed: for initialization and order.
         bf16: train and score under bfloat16 autocast, where the device has it.
@@ -119,6 +121,7 @@ class TeacherConfig(_Section):
     batch_size: Positive = 16
     learning_rate: Rate = 5e-5
     head_learning_rate: Rate = 1e-3
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
     warmup_share: Share = 0.1
     seed: Seed = 7
     bf16: bool = True

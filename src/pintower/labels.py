@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from pintower.artifacts import read_json
+from pintower.artifacts import read_json, write_json
 from pintower.config import LabelsConfig
 from pintower.data.candidates import CandidateIndex
 from pintower.data.splits import held_out_queries, normal_forms
@@ -29,19 +29,22 @@ __all__ = ["run", "sample_pairs"]
 logger = logging.getLogger(__name__)
 
 _PROBABILITIES = ("p1", "p2", "p3", "p4", "p5")
+_TOLD = "labels.json"
+"""How much was labelled, or why nothing was."""
 _RANDOM_SHARE = 0.2
 """Of a topped-up query's pins, the share drawn at random: the teacher's view of the irrelevant."""
 
 
 def run(config: LabelsConfig, inputs: Mapping[str, Path], folder: Path) -> dict[str, Any]:
-    """Sample pairs, score them with the teacher, write ``labels-*.parquet``.
+    """Sample pairs, score them with the teacher, write ``labels-*.parquet`` and ``labels.json``.
+
+    A teacher that beats no baseline on its held-out queries labels nothing, unless it is forced:
+    there is no shard then, and ``labels.json`` says why.
 
     Args:
         config: the recipe's section.
         inputs: ``data`` and ``teacher``.
         folder: to write into; whole shards of an interrupted run with the same inputs are kept.
-
-    A teacher that beats no baseline on its held-out queries labels nothing, unless it is forced.
 
     Returns:
         Pairs, queries and shards; with none of them, why.
@@ -51,8 +54,10 @@ def run(config: LabelsConfig, inputs: Mapping[str, Path], folder: Path) -> dict[
         StudentError: if the teacher's folder cannot be used.
     """
     if (reason := _why_not(inputs["teacher"])) and not config.force:
-        logger.warning("nothing is labelled: the teacher beats no baseline; %s", reason)
-        return {"pairs": 0, "queries": 0, "shards": 0, "reason": reason}
+        logger.warning("nothing is labelled: %s", reason)
+        told = {"pairs": 0, "queries": 0, "shards": 0, "reason": reason}
+        write_json(folder / _TOLD, told)
+        return told
     pins = read_table(inputs["data"], PINS)
     pairs = sample_pairs(
         config,
@@ -83,7 +88,9 @@ def run(config: LabelsConfig, inputs: Mapping[str, Path], folder: Path) -> dict[
         ):
             given = None if start is None else start[part]
             _write_shard(path, _label(pairs[part], given, teacher, made_by, config.batch_size))
-    return {"pairs": len(pairs), "queries": pairs["query"].n_unique(), "shards": len(shards)}
+    counts = {"pairs": len(pairs), "queries": pairs["query"].n_unique(), "shards": len(shards)}
+    write_json(folder / _TOLD, counts)
+    return counts
 
 
 def _why_not(teacher: Path) -> str:

@@ -42,7 +42,7 @@ class Stage:
 
 STAGES = (
     Stage("data", "pintower.data.prepare", ()),
-    Stage("teacher", "pintower.teacher", ("data",), view="teacher"),
+    Stage("teacher", "pintower.teacher", ("data",), resumable=True, view="teacher"),
     Stage("labels", "pintower.labels", ("data", "teacher"), resumable=True, view="labels"),
     Stage("student", "pintower.student", ("data", "labels"), resumable=True, view="student"),
     Stage("evaluation", "pintower.evaluation", ("data", "teacher", "student"), view="evaluation"),

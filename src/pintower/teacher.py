@@ -6,9 +6,10 @@ it judges better than what needs no training; one that does not has nothing to t
 """
 
 import logging
+import shutil
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +20,23 @@ from numpy.typing import NDArray
 
 from pintower.artifacts import write_json
 from pintower.config import TeacherConfig
-from pintower.data.candidates import CandidateIndex
 from pintower.data.splits import normal_forms
 from pintower.data.tables import JUDGMENTS, MATCH_STATISTICS, PINS, read_table
 from pintower.errors import DatasetError
-from pintower.metrics.bootstrap import Resampling, mean_difference
-from pintower.metrics.classification import auroc, level_metrics
-from pintower.metrics.ranking import ndcg, per_query
+from pintower.metrics.comparison import MAIN
+from pintower.models.baselines import BASELINES, remembered, score_baselines
 from pintower.models.cross_encoder import TeacherLayout, build_cross_encoder
-from pintower.models.fine_tuning import HeldOut, Task, fine_tune
+from pintower.models.fine_tuning import Task, fine_tune
 from pintower.models.judged import FEWEST_QUERIES, why_too_few
-from pintower.models.pairs import Pairs, bm25_scores, number_pairs
-from pintower.models.scoring_head import LEVELS
-from pintower.models.teacher_start import TeacherStart, signals_of, start_rendering
-from pintower.models.tuning.calibration import fit_temperature
+from pintower.models.level_columns import level_columns
+from pintower.models.pairs import Pairs, number_pairs
+from pintower.models.teacher_start import (
+    TeacherStart,
+    signals_of,
+    start_embedding,
+    start_rendering,
+)
+from pintower.models.verdict import judge_teacher
 from pintower.text.match_features import MatchStatistics
 
 __all__ = ["run"]
@@ -43,6 +47,8 @@ _FEWEST_HELD_OUT = 15
 """Queries of a validation split; with fewer, some of the training queries are held out too."""
 _SET_ASIDE = 5
 """One training query of so many."""
+_CHECKPOINTS = "checkpoints"
+"""Folder that is there until the stage is done, so that a killed run is taken up."""
 
 
 def run(config: TeacherConfig, inputs: Mapping[str, Path], folder: Path) -> dict[str, Any]:
@@ -68,7 +74,7 @@ def run(config: TeacherConfig, inputs: Mapping[str, Path], folder: Path) -> dict
             "The dataset's judgments are held out, none of them for training, and the teacher "
             "needs some. Add judgments or lower data.validation_share and data.test_share."
         )
-    training, held_out = _split(judgments, config.seed)
+    training, held_out, told = _split(judgments, config.seed)
     if config.pairs is not None and config.pairs < len(training):
         drawn = np.random.default_rng(config.seed).permutation(len(training))[: config.pairs]
         training = training[np.sort(drawn)]
@@ -81,61 +87,103 @@ def run(config: TeacherConfig, inputs: Mapping[str, Path], folder: Path) -> dict
         dropout=config.dropout,
         pin_sources=config.pin_sources,
     )
-    pairs = _numbered(pl.concat([training, held_out]), pins)
-    levels = pl.concat([training, held_out])["level"].to_numpy().astype(np.int64)
-    rows, held = np.split(np.arange(len(levels)), [len(training)])
+    judged = _Judged.of(training, held_out, pins)
     statistics = MatchStatistics.load(inputs["data"] / MATCH_STATISTICS)
     rules = start_rendering(config.similarity_encoder, config.pin_sources, config.max_length)
-    signals = signals_of(pairs, config.similarity_encoder, rules, statistics)
-    start = np.zeros((len(levels), LEVELS), dtype=np.float32)
+    embed = remembered(start_embedding(config.similarity_encoder, rules), judged.pairs)
+    start = None
     if not (lacking := why_too_few(training)):
+        signals = signals_of(judged.pairs, embed, statistics)
         fitted = TeacherStart.fit(
-            config.similarity_encoder, rules, statistics, signals[rows], levels[rows]
+            config.similarity_encoder,
+            rules,
+            statistics,
+            signals[judged.rows],
+            judged.levels[judged.rows],
         )
         start = fitted.logits(signals)
         teacher = replace(teacher, start=fitted)
     else:
         logger.warning("%s: the teacher starts from nothing", lacking)
-    task = Task.of(teacher, pairs, levels, start)
-    tuned = fine_tune(teacher, task, rows, HeldOut.of(task, held), config)
-
+    checkpoints = folder / _CHECKPOINTS
+    task = Task.of(teacher, judged.pairs, judged.levels, start)
+    tuned = fine_tune(teacher, task, judged.rows, judged.held, config, checkpoints)
     metrics: dict[str, Any] = {
         "pairs": len(training),
         "queries": training["query"].n_unique(),
-        "steps": tuned.steps,
-        "taken_at_step": tuned.best,
-        "last_loss": tuned.last_loss,
-        "checks": tuned.checks,
-        "temperature": 1.0,
+        "held_out_queries": told,
+        "steps": tuned.outcome.steps,
+        "taken_at_step": tuned.outcome.best_step,
+        "checks": tuned.outcome.values,
+        "loss": tuned.outcome.curve,
     }
-    if len(held):
-        temperature = fit_temperature(tuned.logits, levels[held])
-        teacher = replace(teacher, temperature=temperature)
-        metrics["temperature"] = temperature
-        bm25 = bm25_scores(CandidateIndex.build(pins), pairs)[held]
-        baselines = {"cosine": signals[held, 0], "bm25": bm25}
-        if not lacking:
-            baselines["mixture"] = _expected(torch.from_numpy(start[held]))
-        metrics |= _compare(tuned.logits / temperature, levels[held], pairs.query[held], baselines)
+    if tuned.settled is None:
+        reason = "no query could be held out, so nothing tells whether it beats the baselines"
+        metrics |= {"labels": False, "reason": reason, "validation": {"queries": 0, "pairs": 0}}
     else:
-        logger.warning("no judgments to hold out: the teacher's quality was not measured")
-        reason = "no judgment could be held out"
-        metrics |= {"validation": {"pairs": 0, "reason": reason}, "labels": True, "reason": reason}
-    teacher.save(folder, backbone=config.encoder)
+        baselines = score_baselines(held_out, training, pins, embed, statistics, config.seed)
+        columns = baselines.columns | level_columns("teacher", _softmax(tuned.settled.logits))
+        if task.start is not None:
+            columns |= level_columns("start", _softmax(task.start[judged.held]))
+        metrics |= {"share": tuned.settled.share, "temperature": tuned.settled.temperature}
+        metrics |= _measure(held_out, columns, config.seed)
+    tuned.teacher.save(folder, backbone=config.encoder)
     metrics["seconds"] = round(time.monotonic() - started, 1)
     write_json(TeacherLayout(folder).metrics, metrics)
     if not metrics["labels"]:
         logger.warning("the teacher will not label: %s", metrics["reason"])
+    shutil.rmtree(checkpoints)
+    ranked = metrics["validation"].get("models", {}).get("teacher", {}).get(MAIN, {}).get("value")
     return {
         "pairs": len(training),
-        "steps": tuned.steps,
-        "validation_ndcg": metrics["validation"].get("ndcg@20"),
+        "steps": tuned.outcome.steps,
+        "validation_ndcg": ranked,
         "labels": metrics["labels"],
     }
 
 
-def _split(judgments: pl.DataFrame, seed: int) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return judgments to train on, and those of held-out queries.
+@dataclass(frozen=True)
+class _Judged:
+    """Training judgments, then held-out ones, as numbers.
+
+    Attributes:
+        pairs: N pairs.
+        levels: INT64 [N].
+        rows: INT64 [M], those to learn from.
+        held: INT64 [H], those held out.
+    """
+
+    pairs: Pairs
+    levels: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    held: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, training: pl.DataFrame, held_out: pl.DataFrame, pins: pl.DataFrame) -> "_Judged":
+        both = pl.concat([training, held_out])
+        pairs = number_pairs(both["query"].to_list(), both["pin_id"].to_list(), pins)
+        rows, held = np.split(np.arange(len(both)), [len(training)])
+        return cls(pairs, both["level"].to_numpy().astype(np.int64), rows, held)
+
+
+def _softmax(logits: torch.Tensor) -> NDArray[np.float32]:
+    probabilities: NDArray[np.float32] = torch.softmax(logits.double(), dim=1).float().numpy()
+    return probabilities
+
+
+def _measure(
+    held_out: pl.DataFrame, columns: Mapping[str, NDArray[Any]], seed: int
+) -> dict[str, Any]:
+    """Return every model's figures on held-out judgments, and whether the teacher may label."""
+    predictions = held_out.select("query", "level").with_columns(
+        pl.Series(name, values) for name, values in columns.items()
+    )
+    verdict = judge_teacher(predictions, BASELINES, seed=seed)
+    return {"labels": verdict.labels, "reason": verdict.reason, **verdict.told}
+
+
+def _split(judgments: pl.DataFrame, seed: int) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, Any]]:
+    """Return judgments to train on, those of held-out queries, and what these are, as JSON.
 
     Where the validation split has few queries, a fifth of the training queries is held out too, if
     enough of them are left.
@@ -143,61 +191,15 @@ def _split(judgments: pl.DataFrame, seed: int) -> tuple[pl.DataFrame, pl.DataFra
     parts = {name: judgments.filter(pl.col("split") == name) for name in ("train", "validation")}
     training, held_out = parts["train"], parts["validation"]
     forms = normal_forms(judgments["query"].unique())
-    few = len({forms[query] for query in held_out["query"].unique()}) < _FEWEST_HELD_OUT
+    given = len({forms[query] for query in held_out["query"].unique()})
+    told: dict[str, Any] = {"of_validation_split": given, "of_training_split": 0}
     names = sorted({forms[query] for query in training["query"].unique()})
     count = len(names) // _SET_ASIDE
-    if few and len(names) - count >= FEWEST_QUERIES:
+    if given < _FEWEST_HELD_OUT and len(names) - count >= FEWEST_QUERIES:
         order = np.random.default_rng(seed).permutation(len(names))
         aside = {names[number] for number in order[:count].tolist()}
         there = pl.Series([forms[query] in aside for query in training["query"]], dtype=pl.Boolean)
         held_out = pl.concat([held_out, training.filter(there)])
         training = training.filter(~there)
-    return training, held_out
-
-
-def _numbered(judgments: pl.DataFrame, pins: pl.DataFrame) -> Pairs:
-    return number_pairs(judgments["query"].to_list(), judgments["pin_id"].to_list(), pins)
-
-
-def _expected(logits: torch.Tensor) -> NDArray[np.float64]:
-    """Return the expected levels FP64 [N] of logits [N, 5]."""
-    levels: NDArray[np.float64] = torch.softmax(logits.double(), dim=1).numpy() @ np.arange(
-        1.0, LEVELS + 1
-    )
-    return levels
-
-
-def _compare(
-    logits: torch.Tensor,
-    levels: NDArray[np.int64],
-    query: NDArray[np.int64],
-    baselines: Mapping[str, NDArray[Any]],
-) -> dict[str, Any]:
-    """Return the teacher's and the baselines' figures, and whether it may label."""
-    group = np.unique(query, return_inverse=True)[1]
-    scores = {"teacher": _expected(logits), **baselines}
-    ranked = {name: per_query(ndcg, group, levels, values) for name, values in scores.items()}
-    best = max(baselines, key=lambda name: ranked[name].mean())
-    difference = mean_difference(ranked["teacher"], ranked[best], Resampling())
-    ahead = (difference.value or 0.0) > 0
-    probabilities = torch.softmax(logits, dim=1).float().numpy()
-    measured = {
-        name: {
-            "ndcg@20": float(ranked[name].mean()),
-            **{f"auroc_{level}": auroc(levels >= level, values) for level in (3, 4, 5)},
-        }
-        for name, values in scores.items()
-    }
-    told = (
-        f"on {len(ranked[best])} held-out queries its nDCG@20 is {ranked['teacher'].mean():.4f}, "
-        f"that of the best baseline ({best}) {ranked[best].mean():.4f}: "
-        f"{difference.value:+.4f} ({difference.low:+.4f} to {difference.high:+.4f})"
-    )
-    return {
-        "validation": {**level_metrics(levels, probabilities), **measured["teacher"]},
-        "baselines": {name: measured[name] for name in baselines},
-        "best_baseline": best,
-        "over_best_baseline": asdict(difference),
-        "labels": ahead,
-        "reason": told,
-    }
+        told["of_training_split"] = count
+    return training, held_out, told

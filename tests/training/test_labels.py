@@ -1,3 +1,4 @@
+import json
 import logging
 from pathlib import Path
 
@@ -24,7 +25,14 @@ def test_labels_hold_five_probabilities_of_distinct_pairs(labels: Path, teacher:
     assert table.columns == ["query", "pin_id", "p1", "p2", "p3", "p4", "p5", "teacher"]
     assert table.schema["p1"] == pl.Float32
     assert len(table) == 100
-    assert [len(pl.read_parquet(path)) for path in sorted(labels.iterdir())] == [30, 30, 30, 10]
+    assert [len(pl.read_parquet(path)) for path in sorted(labels.glob("*.parquet"))] == [
+        30,
+        30,
+        30,
+        10,
+    ]
+    told = json.loads((labels / "labels.json").read_text())
+    assert told == {"pairs": 100, "queries": 3, "shards": 4}
     assert table.select("query", "pin_id").is_unique().all()
     total = table.select(pl.sum_horizontal("p1", "p2", "p3", "p4", "p5")).to_series()
     assert (total - 1).abs().max() < 1e-5
@@ -123,7 +131,8 @@ def test_a_teacher_that_beats_no_baseline_labels_nothing_unless_forced(
     inputs = {"data": data, "teacher": teacher}
     config = labels_config.model_copy(update={"force": False})
     info = stage.run(config, inputs, tmp_path)
-    assert info["pairs"] == 0 and "best baseline" in info["reason"]
-    assert not shards(tmp_path)
+    assert info["pairs"] == 0 and "no query could be held out" not in info["reason"]
+    assert list(shards(tmp_path)) == ["labels.json"]
+    assert json.loads((tmp_path / "labels.json").read_text()) == info
     assert "nothing is labelled" in caplog.text
     assert stage.run(labels_config, inputs, tmp_path)["pairs"] == 100

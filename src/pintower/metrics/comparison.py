@@ -35,7 +35,9 @@ from pintower.metrics.ranking import (
 )
 
 __all__ = [
+    "FEWEST_TO_LEAD",
     "MAIN",
+    "auroc_difference",
     "compare",
     "differences",
     "majority",
@@ -48,8 +50,9 @@ __all__ = [
 MAIN = "ndcg@20"
 """The measure that models are compared by."""
 
-_FEWEST_QUERIES = 6
-"""Of five, 2 of the 32 ways to sign their differences are as extreme as one sign for all."""
+FEWEST_TO_LEAD = 6
+"""Queries that show a model to be ahead, at least: of five, 2 of the 32 ways to sign their
+differences are as extreme as one sign for all."""
 
 _PER_QUERY: dict[str, Measure] = {
     MAIN: ndcg,
@@ -139,7 +142,7 @@ def verdict_of(low: float | None, high: float | None, queries: int) -> str:
     """
     if high is not None and high < 0:
         return "behind"
-    return "ahead" if (low or 0.0) > 0 and queries >= _FEWEST_QUERIES else "not told apart"
+    return "ahead" if (low or 0.0) > 0 and queries >= FEWEST_TO_LEAD else "not told apart"
 
 
 def per_query_difference(pairs: pl.DataFrame, model: str, baseline: str) -> NDArray[np.float64]:
@@ -147,6 +150,26 @@ def per_query_difference(pairs: pl.DataFrame, model: str, baseline: str) -> NDAr
     judged = _Judged.of(pairs)
     first, second = (judged.per_query(ndcg, pairs[name].to_numpy()) for name in (model, baseline))
     return first - second
+
+
+def auroc_difference(
+    pairs: pl.DataFrame, model: str, baseline: str, level: int, resampling: Resampling
+) -> Estimate:
+    """Return a model's AUROC at a level minus another's, on the same draws of queries.
+
+    Args:
+        pairs: as for :func:`compare`.
+        model: name.
+        baseline: name.
+        level: from which on a pin is relevant.
+        resampling: of the interval.
+    """
+    judged = _Judged.of(pairs)
+    first, second = (
+        partial(resampled_aurocs, judged.levels >= level, pairs[name].to_numpy(), judged.group)
+        for name in (model, baseline)
+    )
+    return bootstrap(lambda counts: first(counts) - second(counts), judged.queries, resampling)
 
 
 def majority(

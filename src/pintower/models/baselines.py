@@ -25,7 +25,7 @@ from pintower.models.untuned import untuned_embeddings
 from pintower.text.match_features import MatchStatistics
 from pintower.text.rendering import Rendering, render_query
 
-__all__ = ["BASELINES", "Baselines", "Embed", "score_baselines", "untuned_encoder"]
+__all__ = ["BASELINES", "Baselines", "Embed", "remembered", "score_baselines", "untuned_encoder"]
 
 BASELINES = ("bm25", "cosine", "mixture")
 
@@ -66,6 +66,17 @@ def untuned_encoder(backbone: str, rendering: Rendering, pooling: str | None = N
         )
 
     return embed
+
+
+def remembered(embed: Embed, pairs: Pairs) -> Embed:
+    """Return an embedding of pairs whose queries and pins are among others', embedded once."""
+    queries, pins = embed(pairs)
+    query_rows = {query: row for row, query in enumerate(pairs.queries)}
+    pin_rows = {pin_id: row for row, pin_id in enumerate(pairs.pins["pin_id"])}
+    return lambda asked: (
+        queries[[query_rows[query] for query in asked.queries]],
+        pins[[pin_rows[pin_id] for pin_id in asked.pins["pin_id"]]],
+    )
 
 
 def score_baselines(

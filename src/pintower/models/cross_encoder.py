@@ -23,7 +23,7 @@ from pintower.models.teacher_start import START, TeacherStart
 from pintower.models.vocabulary import require_rows
 from pintower.text.rendering import PIN_SOURCES, Rendering, render_query
 
-__all__ = ["CrossEncoder", "TeacherLayout", "build_cross_encoder", "fingerprint"]
+__all__ = ["CrossEncoder", "Encoding", "TeacherLayout", "build_cross_encoder", "fingerprint"]
 
 Encoding = dict[str, list[int]]
 

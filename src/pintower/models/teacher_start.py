@@ -16,16 +16,15 @@ from pintower.errors import StudentError
 from pintower.models.adoption.evidence import similarities
 from pintower.models.adoption.heads import DOUBT, fit_ordinal, soft_targets
 from pintower.models.adoption.signals import Signals
+from pintower.models.baselines import Embed, untuned_encoder
 from pintower.models.optimization import autocast, training_device
 from pintower.models.pairs import Pairs, pair_match_features
-from pintower.models.pin_inputs import pin_texts
 from pintower.models.pretrained import pretrained_folder
 from pintower.models.prompts import stated_prefixes
-from pintower.models.untuned import untuned_embeddings
 from pintower.text.match_features import FEATURES, MatchStatistics
-from pintower.text.rendering import Rendering, render_query
+from pintower.text.rendering import Rendering
 
-__all__ = ["START", "TeacherStart", "signals_of", "start_rendering"]
+__all__ = ["START", "TeacherStart", "signals_of", "start_embedding", "start_rendering"]
 
 START = "start"
 """Its folder in a teacher's."""
@@ -75,7 +74,7 @@ class TeacherStart:
 
     def signals(self, pairs: Pairs) -> NDArray[np.float64]:
         """Return cosine and match features FP64 [N, 1 + F] of N pairs."""
-        return signals_of(pairs, self.encoder, self.rendering, self.statistics)
+        return signals_of(pairs, start_embedding(self.encoder, self.rendering), self.statistics)
 
     def logits(self, signals: NDArray[np.float64]) -> NDArray[np.float32]:
         """Return logits FP32 [N, 5] of signals FP64 [N, 1 + F]."""
@@ -112,20 +111,24 @@ class TeacherStart:
         return cls(encoder, rendering, statistics, weight, bias)
 
 
-def signals_of(
-    pairs: Pairs, encoder: str, rendering: Rendering, statistics: MatchStatistics
-) -> NDArray[np.float64]:
+def start_embedding(encoder: str, rendering: Rendering) -> Embed:
+    """Return the embedding by the untuned encoder, in bfloat16 where the device has it."""
+    embed = untuned_encoder(encoder, rendering)
+
+    def embed_fast(pairs: Pairs) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        with autocast(training_device(), bf16=True):
+            return embed(pairs)
+
+    return embed_fast
+
+
+def signals_of(pairs: Pairs, embed: Embed, statistics: MatchStatistics) -> NDArray[np.float64]:
     """Return the untuned cosine and the match features of N pairs, FP64 [N, 1 + F].
 
     Raises:
         StudentError: if the encoder cannot be found or loaded.
     """
-    asked = [render_query(query, rendering) for query in pairs.queries]
-    with autocast(training_device(), bf16=True):
-        queries = untuned_embeddings(encoder, asked, rendering.query_max_tokens)
-        pins = untuned_embeddings(
-            encoder, pin_texts(pairs.pins, rendering), rendering.pin_max_tokens
-        )
+    queries, pins = embed(pairs)
     cosine = similarities(queries[pairs.query], pins[pairs.pin])
     return np.column_stack([cosine, pair_match_features(pairs, statistics)]).astype(np.float64)
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from pintower.models.optimization import training_device
 from pintower.models.pretrained import load_pretrained, pretrained_folder
 
 __all__ = ["untuned_embeddings"]
@@ -25,7 +26,7 @@ def untuned_embeddings(
     Raises:
         StudentError: if the backbone cannot be found or loaded.
     """
-    encoder = load_pretrained(pretrained_folder(backbone), pooling)
+    encoder = load_pretrained(pretrained_folder(backbone), pooling).to(training_device())
     encoder.max_seq_length = max_tokens
     embeddings: NDArray[np.float32] = encoder.encode(
         list(texts), prompt="", batch_size=64, normalize_embeddings=True, show_progress_bar=False
