@@ -203,7 +203,7 @@ class StudentConfig(_Section):
     query_max_tokens: Positive | None = 32
     pin_max_tokens: Positive | None = 64
     source_max_chars: Positive | None = 256
-    depths: Annotated[tuple[Depth, ...], Field(min_length=1)] = ("projections", "query", "last")
+    depths: Annotated[tuple[Depth, ...], Field(min_length=1)] = ("projections", "query")
     trials: Positive = 4
     losses: Losses = {"cross_entropy": 1.0, "pairwise": 1.0}
     temperature: Rate = 1.0

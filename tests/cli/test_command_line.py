@@ -27,7 +27,7 @@ def pintower(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         (["query", "shoes"], "artifacts/demo/pins is missing"),
         (["serve", "nowhere"], "no release.json"),
         (["check", "nowhere"], "nowhere"),
-        (["run"], "Missing argument"),
+        (["run"], "needs a dataset: --set data.path=DIR"),
         (["run", "smoke", "--set", "export.target=gpu"], "Unknown target 'gpu'; allowed: cpu-"),
         (["serve", "nowhere", "--http-port", "99999"], "less than or equal to 65535"),
         (["student", "from-encoder", "no/where"], "encoder 'no/where' cannot be found"),

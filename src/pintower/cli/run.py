@@ -19,7 +19,9 @@ _STAGES = ", ".join(stage.name for stage in STAGES)
 
 
 def run(
-    recipe: Annotated[str, typer.Argument(help="A recipe's file, or a built-in one's name.")],
+    recipe: Annotated[
+        str, typer.Argument(help="A recipe's file, or a built-in one's name.")
+    ] = "mine",
     workdir: Annotated[
         Path | None, typer.Option(help="Work folder; artifacts/<recipe name> without it.")
     ] = None,
