@@ -207,7 +207,7 @@ class StudentConfig(_Section):
     trials: Positive = 4
     losses: Losses = {"cross_entropy": 1.0, "pairwise": 1.0}
     temperature: Rate = 1.0
-    pairs: Positive = 60_000
+    pairs: Positive = 40_000
     epochs: Positive = 2
     batch_size: Positive = 32
     learning_rate: Rate = 2e-5

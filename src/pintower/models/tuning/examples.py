@@ -25,6 +25,10 @@ __all__ = ["folds_of", "read_examples"]
 
 _PROBABILITIES = [f"p{level}" for level in range(1, LEVELS + 1)]
 _LEARNED = ("train", "validation")
+_ENOUGH = 100
+"""Held-out queries that tell candidates apart."""
+_FOLDS, _FEW_FOLDS = 4, 2
+"""Where judged queries are held out in turn: few of them where soft labels make training long."""
 
 
 def read_examples(student: Student, inputs: Mapping[str, Path], seed: int) -> Examples:
@@ -68,12 +72,12 @@ def read_examples(student: Student, inputs: Mapping[str, Path], seed: int) -> Ex
             ]
         ),
         human=np.arange(len(both)) < len(human),
-        fold=folds_of(both["query"], human, seed),
+        fold=folds_of(both["query"], human, seed, count=_FOLDS if soft.is_empty() else _FEW_FOLDS),
     )
 
 
 def folds_of(
-    queries: pl.Series, judgments: pl.DataFrame, seed: int, *, enough: int = 100, count: int = 4
+    queries: pl.Series, judgments: pl.DataFrame, seed: int, *, count: int
 ) -> NDArray[np.int64]:
     """Return the fold INT64 [N] that the query of each pair is held out in; -1 for none.
 
@@ -84,13 +88,12 @@ def folds_of(
         queries: of N pairs.
         judgments: ``query`` and ``split``.
         seed: for the folds.
-        enough: distinct queries.
-        count: folds, where the validation split is too small.
+        count: folds, where the validation split has fewer than 100 queries.
     """
     forms = normal_forms(queries.unique())
     judged = judgments.select("query", "split").unique(maintain_order=True)
     held = {forms[q] for q, split in judged.iter_rows() if split == "validation"}
-    if len(held) >= enough:
+    if len(held) >= _ENOUGH:
         fold = dict.fromkeys(sorted(held), 0)
     else:
         names = sorted({forms[query] for query in judged["query"]})
