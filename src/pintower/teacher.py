@@ -60,7 +60,8 @@ def run(config: TeacherConfig, inputs: Mapping[str, Path], folder: Path) -> dict
         folder: to write into.
 
     Returns:
-        Training pairs, steps, the nDCG@20 on held-out queries and whether it may label.
+        Training pairs, steps, the nDCG@20 on held-out queries and whether it may label. Without
+        any judgment there is no model, and ``metrics.json`` says so.
 
     Raises:
         DatasetError: if there is no training judgment.
@@ -69,6 +70,11 @@ def run(config: TeacherConfig, inputs: Mapping[str, Path], folder: Path) -> dict
     started = time.monotonic()
     pins = read_table(inputs["data"], PINS)
     judgments = read_table(inputs["data"], JUDGMENTS)
+    if judgments.is_empty():
+        reason = "there are no judgments to learn from"
+        logger.warning("no teacher is trained: %s", reason)
+        write_json(TeacherLayout(folder).metrics, {"pairs": 0, "labels": False, "reason": reason})
+        return {"pairs": 0, "steps": 0, "labels": False}
     if (judgments["split"] != "train").all():
         raise DatasetError(
             "The dataset's judgments are held out, none of them for training, and the teacher "

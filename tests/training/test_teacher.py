@@ -8,8 +8,9 @@ import pytest
 import torch
 from transformers import GPT2Config, GPT2Model, PreTrainedTokenizerFast
 
+from pintower import labels
 from pintower import teacher as stage
-from pintower.config import TeacherConfig
+from pintower.config import LabelsConfig, TeacherConfig
 from pintower.errors import DatasetError, StudentError
 from pintower.models.cross_encoder import (
     CrossEncoder,
@@ -168,6 +169,18 @@ def test_teacher_refuses_a_dataset_without_training_judgments(
     data = write_data(tmp_path / "data", tiny_pins, judgments=judge(tiny_pins, ("lemon cake",)))
     with pytest.raises(DatasetError, match="none of them for training.*Add judgments"):
         run(teacher_config, {"data": data}, tmp_path)
+
+
+def test_without_any_judgment_no_teacher_is_trained_and_none_labels(
+    tiny_pins: pl.DataFrame, tmp_path: Path, teacher_config: TeacherConfig
+) -> None:
+    data = write_data(tmp_path / "data", tiny_pins)
+    (tmp_path / "teacher").mkdir()
+    assert run(teacher_config, {"data": data}, tmp_path / "teacher")["labels"] is False
+    inputs = {"data": data, "teacher": tmp_path / "teacher"}
+    (tmp_path / "labels").mkdir()
+    made = labels.run(LabelsConfig(pairs=10), inputs, tmp_path / "labels")
+    assert (made["pairs"], made["reason"]) == (0, "there are no judgments to learn from")
 
 
 def test_teacher_says_so_where_there_is_nothing_to_validate_on(
