@@ -172,7 +172,7 @@ class _Trainer(Trainer):  # type: ignore[misc]
              "lr": group.rate}
             for group in groups
         ]  # fmt: skip
-        optimizer = AdamW(trained, weight_decay=WEIGHT_DECAY)
+        optimizer = AdamW(trained, weight_decay=WEIGHT_DECAY, fused=True)
         schedule = LambdaLR(optimizer, warm_up_and_decay(len(batches), plan.warmup_share))
         self._batches = batches
         self._collate = collate
