@@ -66,8 +66,9 @@ def judge_teacher(predictions: pl.DataFrame, baselines: Iterable[str], *, seed: 
     behind = area.high is not None and area.high < 0
     ahead = (narrow.low or 0.0) > 0 and found["queries"] >= FEWEST_TO_LEAD
     figures = found["models"]
+    counted = f"{found['queries']} held-out {'query' if found['queries'] == 1 else 'queries'}"
     reason = (
-        f"on {found['queries']} held-out queries its nDCG@20 is "
+        f"on {counted} its nDCG@20 is "
         f"{figures['teacher'][MAIN]['value']:.4f}, that of the best baseline "
         f"({best}) {figures[best][MAIN]['value']:.4f}: {row['value']:+.4f} "
         f"({row['low']:+.4f} to {row['high']:+.4f}; one standard error: {narrow.low:+.4f} to "
