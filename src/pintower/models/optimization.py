@@ -2,11 +2,9 @@
 
 import functools
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
@@ -16,7 +14,6 @@ __all__ = [
     "WEIGHT_DECAY",
     "Stepper",
     "autocast",
-    "length_buckets",
     "multiplies_bf16",
     "training_device",
     "warm_up_and_decay",
@@ -53,17 +50,6 @@ def multiplies_bf16(device: str) -> bool:
         return True
     logger.info("This CPU has no bfloat16 arithmetic; models are trained and scored in fp32.")
     return False
-
-
-def length_buckets(
-    lengths: Sequence[int], batch_size: int, random: np.random.Generator
-) -> Iterator[NDArray[np.int64]]:
-    """Yield positions in batches of similar length, in random order and random company."""
-    noise = random.random(len(lengths)) * max(lengths, default=0) * 0.1
-    order = np.argsort(np.asarray(lengths) + noise, kind="stable")
-    starts = range(0, len(order), batch_size)
-    for batch in random.permutation(len(starts)):
-        yield order[starts[batch] : starts[batch] + batch_size]
 
 
 def warm_up_and_decay(steps: int, warmup_share: float) -> Callable[[int], float]:

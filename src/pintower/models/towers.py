@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -48,10 +48,6 @@ class Texts:
         """Return how many tokens some texts have."""
         texts = [self.rendered[row] for row in rows]
         return [len(tokens) for tokens in self.tokenizer.encode_batch_fast(texts)]
-
-    def first(self, count: int) -> "Texts":
-        """Return the first texts."""
-        return replace(self, rendered=self.rendered[:count])
 
 
 def pool(encoder: SentenceTransformer, ids: Tensor, mask: Tensor, bf16: bool) -> Tensor:
