@@ -115,21 +115,22 @@ def _train(
 ) -> tuple[Student, ScoringHead, dict[str, Any]]:
     """Search, take what pays, calibrate it; return the student, its head and what to tell."""
     start = fit_heads(student, examples, pooled, config)
-    parts = Parts(student.query_encoder, student.pin_encoder, start.heads, one, pooled, config.bf16)
+    towers = student.query_encoder, student.pin_encoder
+    parts = Parts(*towers, start.head, start.heads, one, pooled, config.bf16)
     judged = Judged(
         np.unique(examples.query[start.rows], return_inverse=True)[1], examples.levels[start.rows]
     )
     found = search(parts, examples, start.logits, judged, config, folder)
     head = start.head
-    if found.plan is not None and found.trial is not None:
-        learner = finished(parts, examples, found.plan, found.trial, found.share)
+    if found.taken is not None:
+        learner = finished(parts, examples, *found.taken, found.share, config.seed)
         head = learner.head
         student = replace(
             student, query_encoder=learner.query_encoder, pin_encoder=learner.pin_encoder
         )
     calibration = fit_calibration(found.logits, judged.levels)
     calibration.apply(head)
-    curve = [] if found.trial is None else list(found.trial.curve)
+    curve = [] if found.taken is None else list(found.taken[1].curve)
     steps = curve[-1]["step"] if curve else 0
     told = {**start.told, "search": found.told, "steps": steps, "loss": curve}
     return student, head, {**told, "temperature": calibration.temperature}

@@ -1,6 +1,6 @@
 import torch
 
-from pintower.models.tuning.blending import blend, mean_weights, trained_weights
+from pintower.models.tuning.blending import blend, trained_weights
 
 
 def test_a_blend_lies_between_start_and_end() -> None:
@@ -14,8 +14,3 @@ def test_a_blend_lies_between_start_and_end() -> None:
     torch.testing.assert_close(layer.weight.detach(), start["weight"] + 1)
     blend(layer, start, end, 1.0)
     torch.testing.assert_close(layer.weight.detach(), end["weight"])
-
-
-def test_the_mean_of_runs() -> None:
-    runs = [{"a": torch.tensor([1.0])}, {"a": torch.tensor([4.0])}]
-    assert mean_weights(runs)["a"].item() == 2.5

@@ -2,16 +2,15 @@
 
 Wortsman et al. (2022), "Robust fine-tuning of zero-shot models": on the straight way between a
 pretrained network and the same one fine-tuned lie networks that are better than both on inputs
-unlike those trained on. And "Model soups" (the same year): the mean of several runs from one start
-is at least as good as they are.
+unlike those trained on.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
-__all__ = ["Weights", "blend", "mean_weights", "trained_weights"]
+__all__ = ["Weights", "blend", "trained_weights"]
 
 Weights = Mapping[str, Tensor]
 """Name to values, of the weights that were trained."""
@@ -24,11 +23,6 @@ def trained_weights(module: torch.nn.Module) -> dict[str, Tensor]:
         for name, weight in module.named_parameters()
         if weight.requires_grad
     }
-
-
-def mean_weights(runs: Sequence[Weights]) -> dict[str, Tensor]:
-    """Return the mean of several runs' weights."""
-    return {name: torch.stack([run[name] for run in runs]).mean(dim=0) for name in runs[0]}
 
 
 @torch.no_grad()

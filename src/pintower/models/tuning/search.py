@@ -26,15 +26,13 @@ class Found:
     """What the search came to.
 
     Attributes:
-        plan: of the training that is taken; None where the start is.
-        trial: what it came to; None likewise.
+        taken: the plan that is taken, what it came to and its folder; None where the start is.
         share: of its way.
         logits: of the held-out pairs, FP32 [H, 5], by what was taken.
         told: as JSON: the candidates, which one was taken, and why.
     """
 
-    plan: Plan | None
-    trial: Trial | None
+    taken: tuple[Plan, Trial, Path] | None
     share: float
     logits: Tensor
     told: dict[str, Any]
@@ -62,7 +60,7 @@ def search(
         folder: for what is trained, until all of it is; see :func:`try_plan`.
     """
     candidates = [measure("start", 0.0, start, judged)]
-    tried: list[tuple[Plan, Trial, float]] = []
+    tried: list[tuple[Plan, Trial, Path, float]] = []
     soft = bool((~examples.human).any())
     space: dict[str, list[Any]] = {"depth": list(config.depths), "rate": list(_RATES)}
     space["soft"] = [False, True] if soft else [False]
@@ -74,10 +72,11 @@ def search(
         if name in {candidate.name for candidate in candidates}:
             raise optuna.TrialPruned  # drawn before
         logger.info("trial %d of %d: %s", trial.number + 1, config.trials, name)
-        result = try_plan(parts, examples, plan, config.seed, folder / str(trial.number))
+        place = folder / str(trial.number)
+        result = try_plan(parts, examples, plan, config.seed, place)
         measured = [measure(name, share, made, judged) for share, made in result.logits.items()]
         candidates.extend(measured)
-        tried.extend((plan, result, share) for share in result.logits)
+        tried.extend((plan, result, place, share) for share in result.logits)
         return max(float(candidate.ndcg.mean()) for candidate in measured)
 
     study = _study(config.seed)
@@ -90,7 +89,7 @@ def search(
 
 def _taken(
     candidates: list[Candidate],
-    tried: list[tuple[Plan, Trial, float]],
+    tried: list[tuple[Plan, Trial, Path, float]],
     start: Tensor,
     seed: int,
 ) -> Found:
@@ -98,10 +97,10 @@ def _taken(
     logger.info("taken: %s", verdict.reason)
     told: dict[str, Any] = {"reason": verdict.reason, "candidates": verdict.table}
     if verdict.at == 0:
-        return Found(None, None, 0.0, start, {**told, "plan": None})
-    plan, trial, share = tried[verdict.at - 1]
+        return Found(None, 0.0, start, {**told, "plan": None})
+    plan, trial, folder, share = tried[verdict.at - 1]
     told |= {"plan": asdict(plan), "share": share}
-    return Found(plan, trial, share, trial.logits[share], told)
+    return Found((plan, trial, folder), share, trial.logits[share], told)
 
 
 def _plan(config: StudentConfig, *, depth: Depth, rate: float, soft: bool) -> Plan:

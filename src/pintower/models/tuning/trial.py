@@ -18,7 +18,7 @@ from pintower.models.towers import balanced_inputs
 from pintower.models.trainer import Group, train
 from pintower.models.trainer import Plan as TrainingPlan
 from pintower.models.tuning.batches import grouped_batches
-from pintower.models.tuning.blending import Weights, blend, mean_weights, trained_weights
+from pintower.models.tuning.blending import Weights, blend, trained_weights
 from pintower.models.tuning.depths import frozen_backbones, open_towers
 from pintower.models.tuning.learner import Examples, Learner, Pooled
 from pintower.models.watch import Outcome
@@ -69,7 +69,8 @@ class Parts:
     Attributes:
         query_encoder: with its projection.
         pin_encoder: with its projection.
-        heads: for each fold, the scoring head fitted to the other folds.
+        head: the scoring head fitted to all judgments.
+        heads: for each fold, the one fitted to the other folds.
         one: both backbones are the same encoder.
         pooled: pooled texts of both backbones as they are at the start.
         bf16: multiply in bfloat16 where the device can.
@@ -77,6 +78,7 @@ class Parts:
 
     query_encoder: SentenceTransformer
     pin_encoder: SentenceTransformer
+    head: ScoringHead
     heads: Mapping[int, ScoringHead]
     one: bool
     pooled: Pooled
@@ -89,24 +91,22 @@ class Trial:
 
     Attributes:
         logits: for each share of :data:`SHARES`, of the held-out pairs, FP32 [H, 5].
-        start: the mean over the folds of the weights before.
-        end: that of the weights after.
+        weights: before and after, where one fold alone is held out.
         curve: mean loss of stretches of steps, of the first fold.
     """
 
     logits: Mapping[float, Tensor]
-    start: Weights
-    end: Weights
+    weights: tuple[Weights, Weights] | None
     curve: Sequence[dict[str, Any]]
 
 
-def _build(parts: Parts, examples: Examples, plan: Plan, fold: int) -> Learner:
-    """Return a student at its start without a fold, open to be trained by a plan."""
+def _build(parts: Parts, examples: Examples, plan: Plan, head: ScoringHead) -> Learner:
+    """Return a student at its start, with a head, open to be trained by a plan."""
     query, pin = open_towers(parts.query_encoder, parts.pin_encoder, plan.depth, one=parts.one)
     return Learner(
         query,
         pin,
-        copy.deepcopy(parts.heads[fold]),
+        copy.deepcopy(head),
         examples.sharpened(plan.temperature),
         parts.pooled,
         frozen=frozen_backbones(plan.depth),
@@ -127,20 +127,20 @@ def try_plan(parts: Parts, examples: Examples, plan: Plan, seed: int, folder: Pa
     """
     held = np.flatnonzero(examples.human & (examples.fold >= 0))
     logits = {share: torch.zeros(len(held), LEVELS) for share in SHARES}
-    starts, ends = [], []
+    weights: list[tuple[Weights, Weights]] = []
     curve: list[dict[str, Any]] = []
     for fold in np.unique(examples.fold[held]).tolist():
-        learner = _build(parts, examples, plan, fold)
-        starts.append(trained_weights(learner))
+        learner = _build(parts, examples, plan, parts.heads[fold])
+        start = trained_weights(learner)
         rows = np.flatnonzero((examples.fold != fold) & (examples.human | plan.soft))
         outcome = _train(learner, rows, plan, seed, folder / f"fold-{fold}")
         curve = curve or outcome.curve
-        ends.append(trained_weights(learner))
+        weights.append((start, trained_weights(learner)))
         of_fold = examples.fold[held] == fold
         for share in SHARES:
-            blend(learner, starts[-1], ends[-1], share)
+            blend(learner, *weights[-1], share)
             logits[share][of_fold] = learner.predict(held[of_fold])
-    return Trial(logits, mean_weights(starts), mean_weights(ends), curve)
+    return Trial(logits, weights[0] if len(weights) == 1 else None, curve)
 
 
 def _train(
@@ -168,11 +168,38 @@ def _train(
         )
 
 
-def finished(parts: Parts, examples: Examples, plan: Plan, trial: Trial, share: float) -> Learner:
-    """Return the student that a trial came to, at a share of its way."""
-    learner = _build(parts, examples, plan, next(iter(parts.heads)))
-    blend(learner, trial.start, trial.end, share)
-    return learner.eval()
+def finished(
+    parts: Parts,
+    examples: Examples,
+    plan: Plan,
+    trial: Trial,
+    folder: Path,
+    share: float,
+    seed: int,
+) -> Learner:
+    """Return the student that a plan makes, at a share of its way.
+
+    Where several folds were held out in turn, it is trained once more, on all of them.
+
+    Args:
+        parts: the start.
+        examples: human levels and soft labels.
+        plan: the plan.
+        trial: what it came to.
+        folder: as for :func:`try_plan`.
+        share: of the way from the start.
+        seed: for the order.
+    """
+    if trial.weights is not None:
+        (head,) = parts.heads.values()
+        learner = _build(parts, examples, plan, head)
+        blend(learner, *trial.weights, share)
+    else:
+        learner = _build(parts, examples, plan, parts.head)
+        start = trained_weights(learner)
+        _train(learner, np.flatnonzero(examples.human | plan.soft), plan, seed, folder / "all")
+        blend(learner, start, trained_weights(learner), share)
+    return learner
 
 
 def _epoch(
