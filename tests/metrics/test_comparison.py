@@ -5,6 +5,7 @@ from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
 
 from pintower.metrics.bootstrap import Resampling
 from pintower.metrics.comparison import (
+    auroc_difference,
     compare,
     differences,
     majority,
@@ -139,3 +140,19 @@ def test_few_queries_show_no_model_to_be_ahead() -> None:
     assert verdict_of(None, None, 0) == "not told apart"
     (row,) = differences(PAIRS, [("good", "bad")], RESAMPLING)
     assert row["low"] > 0 and row["verdict"] == "not told apart"
+
+
+def test_a_difference_in_auroc_is_drawn_on_the_same_queries() -> None:
+    """A model and itself on another scale differ by nothing, whichever queries are drawn."""
+    random = np.random.default_rng(0)
+    levels = random.integers(1, 6, size=400)
+    names = [f"q{number}" for number in np.repeat(np.arange(40), 10)]
+    scores = levels + 3 * random.standard_normal(400)
+    pairs = pl.DataFrame({"query": names, "level": levels, "one": scores, "same": 2 * scores})
+    pairs = pairs.with_columns(pl.Series("perfect", levels * 1.0))
+    same = auroc_difference(pairs, "one", "same", 5, Resampling())
+    assert (same.value, same.low, same.high) == (0, 0, 0)
+    found = auroc_difference(pairs, "perfect", "one", 5, Resampling())
+    assert found.value == pytest.approx(1 - roc_auc_score(levels >= 5, scores))
+    assert 0 < found.low < found.value < found.high
+    assert auroc_difference(PAIRS.head(0), "good", "bad", 5, RESAMPLING).value is None

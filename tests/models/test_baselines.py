@@ -6,8 +6,8 @@ import pytest
 
 from pintower.data.candidates import CandidateIndex
 from pintower.metrics.classification import auroc
-from pintower.models.baselines import Baselines, score_baselines, untuned_encoder
-from pintower.models.pairs import Pairs
+from pintower.models.baselines import Baselines, remembered, score_baselines, untuned_encoder
+from pintower.models.pairs import Pairs, number_pairs
 from pintower.text.match_features import fit_statistics
 from pintower.text.rendering import Rendering
 
@@ -104,3 +104,20 @@ def test_the_cosine_is_that_of_the_encoder(tiny_pins: pl.DataFrame, tiny_backbon
     cosine = found.columns["cosine"]
     assert cosine.dtype == np.float32
     assert np.abs(cosine).max() <= 1 + 1e-6 and np.ptp(cosine) > 0
+
+
+def test_embeddings_are_remembered_by_query_and_pin(tiny_pins: pl.DataFrame) -> None:
+    """Asked for in another order, and for some of them only, they are those of the same texts."""
+    calls = []
+
+    def embed(pairs: Pairs) -> tuple[np.ndarray, np.ndarray]:
+        calls.append(pairs)
+        return noise(pairs)
+
+    known = number_pairs(["a", "b", "c"], ["pin-001", "pin-002", "pin-003"], tiny_pins)
+    queries, pins = noise(known)
+    asked = number_pairs(["c", "a"], ["pin-003", "pin-002"], tiny_pins)
+    found = remembered(embed, known)(asked)
+    np.testing.assert_array_equal(found[0], queries[[2, 0]])
+    np.testing.assert_array_equal(found[1], pins[[1, 2]])  # in the order of the pins table
+    assert len(calls) == 1
