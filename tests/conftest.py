@@ -85,10 +85,12 @@ def write_tiny_student(backbone: Path, pins: pl.DataFrame, folder: Path, *, seed
     torch.manual_seed(seed)
     layout = StudentLayout(folder)
     columns = [{"name": "graph_vector", "width": 4}]
-    save_encoder(build_encoder(str(backbone), width=16, layers=None), layout.query_encoder)
-    save_encoder(
-        build_encoder(str(backbone), width=16, layers=1, columns=columns), layout.pin_encoder
-    )
+    query_encoder = build_encoder(str(backbone), width=16, layers=None)
+    pin_encoder = build_encoder(str(backbone), width=16, layers=1, columns=columns)
+    for layer in (query_encoder[-2].linear, pin_encoder[-2].text):
+        layer.reset_parameters()  # else every seed has the encoder's own first axes
+    save_encoder(query_encoder, layout.query_encoder)
+    save_encoder(pin_encoder, layout.pin_encoder)
     ScoringHead(16, FEATURES, (8,)).save(layout.scoring_head)
     Rendering(query_max_tokens=16, pin_max_tokens=24).save(layout.text)
     fit_statistics(pins.iter_rows(named=True)).save(layout.match_stats)

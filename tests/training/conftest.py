@@ -59,6 +59,20 @@ def judge_many(pins: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=SCHEMAS["judgments"])
 
 
+def judge_neighbours(pins: pl.DataFrame) -> pl.DataFrame:
+    """Judge pins of the thing after the one that is asked for 5: no word says so."""
+    judged = judge_many(pins)
+    titles = dict(pins.select("pin_id", "title").iter_rows())
+
+    def level(row: dict[str, str]) -> int:
+        asked = next(n for n, t in enumerate(THINGS) if set(t.split()) & set(row["query"].split()))
+        shown = next(n for n, thing in enumerate(THINGS) if thing in titles[row["pin_id"]])
+        return {0: 2, 1: 5}.get((shown - asked) % len(THINGS), 1)
+
+    levels = [level(row) for row in judged.select("query", "pin_id").iter_rows(named=True)]
+    return judged.with_columns(pl.Series("level", levels, dtype=judged.schema["level"]))
+
+
 def write_data(folder: Path, pins: pl.DataFrame, **tables: pl.DataFrame) -> Path:
     """Write a data folder; a table that is not given is empty."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -101,6 +115,13 @@ def judged_data(tiny_pins: pl.DataFrame, tmp_path_factory: pytest.TempPathFactor
     """A thousand judgments of twenty-five queries."""
     folder = tmp_path_factory.mktemp("judged")
     return write_data(folder, tiny_pins, judgments=judge_many(tiny_pins))
+
+
+@pytest.fixture(scope="session")
+def neighbour_data(tiny_pins: pl.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As many, of levels that neither words nor a random encoder tell, and training can learn."""
+    folder = tmp_path_factory.mktemp("neighbours")
+    return write_data(folder, tiny_pins, judgments=judge_neighbours(tiny_pins))
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import optuna
 from torch import Tensor
 
 from pintower.config import Depth, StudentConfig
+from pintower.models.tuning.calibration import fit_calibration
 from pintower.models.tuning.choice import Candidate, Judged, choose, measure
 from pintower.models.tuning.learner import Examples
 from pintower.models.tuning.trial import Parts, Plan, Trial, try_plan
@@ -59,7 +60,7 @@ def search(
         config: the recipe's section.
         folder: for what is trained, until all of it is; see :func:`try_plan`.
     """
-    candidates = [measure("start", 0.0, start, judged)]
+    candidates = [_measure("start", 0.0, start, judged)]
     tried: list[tuple[Plan, Trial, Path, float]] = []
     soft = bool((~examples.human).any())
     space: dict[str, list[Any]] = {"depth": list(config.depths), "rate": list(_RATES)}
@@ -74,7 +75,7 @@ def search(
         logger.info("trial %d of %d: %s", trial.number + 1, config.trials, name)
         place = folder / str(trial.number)
         result = try_plan(parts, examples, plan, config.seed, place)
-        measured = [measure(name, share, made, judged) for share, made in result.logits.items()]
+        measured = [_measure(name, share, made, judged) for share, made in result.logits.items()]
         candidates.extend(measured)
         tried.extend((plan, result, place, share) for share in result.logits)
         return max(float(candidate.ndcg.mean()) for candidate in measured)
@@ -101,6 +102,11 @@ def _taken(
     plan, trial, folder, share = tried[verdict.at - 1]
     told |= {"plan": asdict(plan), "share": share}
     return Found((plan, trial, folder), share, trial.logits[share], told)
+
+
+def _measure(name: str, share: float, logits: Tensor, judged: Judged) -> Candidate:
+    """Measure a candidate as it would be taken: calibrated, since training for rank overstates."""
+    return measure(name, share, fit_calibration(logits, judged.levels)(logits), judged)
 
 
 def _plan(config: StudentConfig, *, depth: Depth, rate: float, soft: bool) -> Plan:
