@@ -260,15 +260,15 @@ def test_student_of_an_encoder_needs_no_labels(
 
 
 def test_the_query_encoder_learns_from_vectors_of_queries(
-    judged_data: Path, tmp_path: Path, student_config: StudentConfig
+    neighbour_data: Path, tmp_path: Path, student_config: StudentConfig
 ) -> None:
     columns = [{"name": "topic", "width": 2}]
-    described = shutil.copytree(judged_data, tmp_path / "data")
+    described = shutil.copytree(neighbour_data, tmp_path / "data")
     pl.DataFrame(
         {"query": ["red shoes", "garden bench"], "topic": [[1.0, 0.0], [0.0, 1.0]]},
         schema_overrides={"topic": pl.List(pl.Float32)},
     ).write_parquet(described / "queries.parquet")
-    given = json.loads((judged_data / "dataset.json").read_text())
+    given = json.loads((neighbour_data / "dataset.json").read_text())
     write_json(described / "dataset.json", {**given, "query_feature_columns": columns})
     (tmp_path / "student").mkdir()
     run(student_config, {"data": described}, tmp_path / "student")
