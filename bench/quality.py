@@ -5,20 +5,23 @@
 ``--data NAME=FOLDER:FOLDS[:SHARE]`` runs one recipe on a dataset folder, every query tested once
 where FOLDS is above one (else a fifth of them), with a SHARE of the training queries judged and
 the others unlabelled, in the log. ``--set NAME:KEY=VALUE`` sets a key of the recipe for one data
-set (an encoder that knows its language). Each run is a work folder in WORKDIR: what is finished is
-not run again. Writes ``bench/results/quality-<device>.json``.
+set (an encoder that knows its language). ``--peer`` trains a bi-encoder with sentence-transformers
+on the same human levels, in the time that the run's own training took. Each run is a work folder in
+WORKDIR: what is finished is not run again. Writes ``bench/results/quality-<device>.json``.
 """
 
 import argparse
 import json
+import logging
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
+from biencoder import fine_tuned
 from collect import RESULTS, device_name, print_row
 
 from pintower.artifacts import write_json
@@ -27,7 +30,8 @@ from pintower.data.reader import Dataset, read_dataset
 from pintower.data.splits import normal_forms
 from pintower.errors import InputError, PintowerError
 from pintower.metrics.bootstrap import Resampling
-from pintower.metrics.comparison import compare, differences, measures_for
+from pintower.metrics.comparison import auroc_difference, compare, differences, measures_for
+from pintower.models.layout import StudentLayout
 from pintower.pipeline import run_stages
 from pintower.recipes import find_recipe, load_recipe
 from pintower.stages import select_stages
@@ -38,15 +42,17 @@ METHOD = (
     "the scores of all folds are measured together. Intervals are of 95 %, by resampling queries. "
     "best_baseline is the highest nDCG@20 of untuned cosine, BM25 and their mixture on these same "
     "queries. With a share, so many of the training queries keep their judgments; the others are a "
-    "query log."
+    "query log. biencoder is sentence-transformers on the same human levels, from the same "
+    "encoder, in the seconds that teacher and student of that fold took (bench/biencoder.py)."
 )
 _SEED = 7
 _TEST = 5
 """Without folds, one query of so many is tested."""
 _VALIDATION = 10
-_MODELS = ("student", "teacher", "mixture", "cosine", "bm25")
+_MODELS = ("student", "teacher", "mixture", "cosine", "bm25", "biencoder")
 _BASELINES = ("mixture", "cosine", "bm25")
 _MAIN = "ndcg@20"
+_PEER = "biencoder.parquet"
 
 
 @dataclass(frozen=True)
@@ -88,14 +94,17 @@ def main() -> None:
     parser.add_argument("--data", action="append", required=True, metavar="NAME=FOLDER:FOLDS")
     parser.add_argument("--set", action="append", default=[], metavar="NAME:KEY=VALUE")
     parser.add_argument("--recipe", default="mine")
+    parser.add_argument("--peer", action="store_true", help="train a bi-encoder beside each run")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder for the result")
     given = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
         sources = [Source.parse(text) for text in given.data]
         settings = [entry.partition(":")[::2] for entry in given.set]
         rows = [
             measure(source, given.recipe, [key for name, key in settings if name == source.name],
-                    given.workdir)
+                    given.workdir, peer=given.peer)
             for source in sources
         ]  # fmt: skip
     except PintowerError as error:
@@ -117,7 +126,9 @@ def main() -> None:
         sys.stdout.write(f"{name}: {value}\n")
 
 
-def measure(source: Source, recipe: str, settings: Sequence[str], workdir: Path) -> dict[str, Any]:
+def measure(
+    source: Source, recipe: str, settings: Sequence[str], workdir: Path, *, peer: bool
+) -> dict[str, Any]:
     """Run a recipe on each fold of a data set and return its row.
 
     Raises:
@@ -130,14 +141,33 @@ def measure(source: Source, recipe: str, settings: Sequence[str], workdir: Path)
         folder = write_dataset(place / "dataset", dataset, judgments)
         loaded = load_recipe(find_recipe(recipe), [f"data.path={folder}", *settings])
         run_stages(select_stages(loaded, "evaluation"), loaded, place / "run")
-        parts.append(pl.read_parquet(place / "run" / "evaluation" / "predictions.parquet"))
-        told.append(
-            {
-                part: json.loads((place / "run" / part / name).read_text("utf-8"))
-                for part, name in (("teacher", "metrics.json"), ("student", "training.json"))
-            }
-        )
+        logging.info("%s, fold %d is done", source.name, fold)
+        found = pl.read_parquet(place / "run" / "evaluation" / "predictions.parquet")
+        figures = {
+            part: json.loads((place / "run" / part / name).read_text("utf-8"))
+            for part, name in (("teacher", "metrics.json"), ("student", "training.json"))
+        }
+        if peer:
+            seconds = sum(each.get("seconds", 0.0) for each in figures.values())
+            figures["peer"] = tune_peer(place, loaded.student.query_encoder, found, seconds)
+            scores = pl.read_parquet(place / _PEER)["score"]
+            found = found.with_columns(scores.alias("biencoder"))
+        parts.append(found)
+        told.append(figures)
     return row_of(source, pl.concat(parts, how="diagonal"), told)
+
+
+def tune_peer(place: Path, encoder: str, pairs: pl.DataFrame, seconds: float) -> dict[str, Any]:
+    """Fine-tune the bi-encoder of a fold, unless it was; return what is told of it."""
+    told = place / "biencoder.json"
+    if not told.is_file():
+        rendering = StudentLayout(place / "run" / "student").load_rendering()
+        data = place / "run" / "data"
+        tuned = fine_tuned(encoder, data, rendering, pairs, seconds=seconds, seed=_SEED)
+        pl.DataFrame({"score": tuned.scores}).write_parquet(place / _PEER)
+        write_json(told, {"taken": tuned.taken, "checks": tuned.checks, "seconds": seconds})
+    found: dict[str, Any] = json.loads(told.read_text("utf-8"))
+    return found
 
 
 def splits(dataset: Dataset, source: Source) -> Iterator[pl.DataFrame]:
@@ -185,8 +215,16 @@ def row_of(source: Source, pairs: pl.DataFrame, told: list[dict[str, Any]]) -> d
         (name for name in _BASELINES if name in models),
         key=lambda name: figures["models"][name][_MAIN]["value"],
     )
-    compared = [("student", best), ("student", "cosine"), ("student", "teacher")]
-    found = differences(pairs, [pair for pair in compared if set(pair) <= set(models)], resampling)
+    compared = [("student", best)]
+    compared += [("student", name) for name in ("cosine", "teacher", "biencoder") if name != best]
+    compared = [pair for pair in compared if set(pair) <= set(models)]
+    found = differences(pairs, compared, resampling)
+    highest = int(pairs["level"].max())
+    found += [
+        {"measure": f"auroc_{highest}", "model": model, "baseline": other}
+        | asdict(auroc_difference(pairs, model, other, highest, resampling))
+        for model, other in compared
+    ]
     return {
         "data": source.name,
         "folds": source.folds,
@@ -198,6 +236,11 @@ def row_of(source: Source, pairs: pl.DataFrame, told: list[dict[str, Any]]) -> d
         "differences": found,
         "labelled": [fold["teacher"].get("labels") for fold in told],
         "trained": [fold["student"]["search"]["reason"] for fold in told],
+        "seconds": [
+            round(sum(fold[part].get("seconds", 0.0) for part in ("teacher", "student")))
+            for fold in told
+        ],
+        "biencoder": [fold["peer"]["taken"] for fold in told if "peer" in fold],
     }
 
 
@@ -219,7 +262,11 @@ def headline(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _difference(row: dict[str, Any], baseline: str) -> dict[str, Any]:
-    return next(each for each in row["differences"] if each["baseline"] == baseline)
+    return next(
+        each
+        for each in row["differences"]
+        if (each["measure"], each["baseline"]) == (_MAIN, baseline)
+    )
 
 
 def print_table(rows: Sequence[dict[str, Any]]) -> None:
