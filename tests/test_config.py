@@ -54,3 +54,15 @@ def test_a_seed_that_libraries_do_not_take_is_refused(seed: int) -> None:
     for name in seeded:
         with pytest.raises(ValueError, match="seed"):
             Recipe.model_validate({"name": "r", name: {"seed": seed}})
+
+
+@pytest.mark.parametrize(
+    ("widths", "told"),
+    [((64, 128), r"holds 128, and width is 128; give widths from 1 to 127"), ((8, 8), "twice")],
+)
+def test_widths_are_distinct_and_narrower_than_the_width(
+    widths: tuple[int, ...], told: str
+) -> None:
+    assert StudentConfig(width=128, widths=(64, 8)).widths == (64, 8)
+    with pytest.raises(ValueError, match=told):
+        StudentConfig(width=128, widths=widths)

@@ -160,6 +160,8 @@ class StudentConfig(_Section):
         pin_encoder: backbone of the pin encoder.
         pin_layers: as ``query_layers``.
         width: of the embeddings both towers share; None takes the encoder's own.
+        widths: narrower widths that are trained at once with it: the first so many numbers of an
+            embedding are one of their own, with a scoring head of their own.
         hidden: widths of the hidden layers of a scoring head over both whole embeddings, which is
             tried where there are very many judgments.
         pooling: of the tokens; None takes the encoder's own, or the mean where it states none.
@@ -195,6 +197,7 @@ class StudentConfig(_Section):
     pin_encoder: str = "all-MiniLM-L6-v2"
     pin_layers: Positive | None = None
     width: Positive | None = None
+    widths: tuple[Positive, ...] = ()
     hidden: tuple[Positive, ...] = (128, 64)
     pooling: Literal["mean", "cls", "lasttoken"] | None = None
     query_prefix: str | None = None
@@ -233,6 +236,18 @@ class StudentConfig(_Section):
             raise ValueError(
                 "method 'distil' takes query_max_tokens, pin_max_tokens and source_max_chars as "
                 "numbers; what the encoder's own files state is for method 'encoder'"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _narrower_widths(self) -> Self:
+        given = list(self.widths)
+        if len(set(given)) < len(given):
+            raise ValueError(f"widths {given} names a width twice; give each once")
+        if self.width is not None and (wide := [w for w in given if w >= self.width]):
+            raise ValueError(
+                f"widths {given} holds {max(wide)}, and width is {self.width}; give widths from 1 "
+                f"to {self.width - 1}, or leave widths out"
             )
         return self
 

@@ -10,7 +10,7 @@ only the head is fitted.
 import logging
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from pintower.models.tuning.calibration import fit_calibration
 from pintower.models.tuning.choice import Judged
 from pintower.models.tuning.examples import read_examples
 from pintower.models.tuning.learner import Examples, Pooled
+from pintower.models.tuning.nested import compare_widths
 from pintower.models.tuning.search import search
 from pintower.models.tuning.start import fit_heads, lay_out_towers, pool_both
 from pintower.models.tuning.trial import Parts, finished
@@ -68,24 +69,26 @@ def run(config: StudentConfig, inputs: Mapping[str, Path], folder: Path) -> dict
     student = lay_out_towers(config, inputs["data"], folder)
     examples = read_examples(student, inputs, config.seed)
     pooled = pool_both(student, examples, one=one, bf16=config.bf16)
+    widths = sorted(config.widths, reverse=True)
     if not (lacking := why_too_few(examples.judgments())):
-        student, head, told = _train(student, examples, pooled, config, folder / _TRIALS, one=one)
+        student, heads, told = _train(student, examples, pooled, config, folder / _TRIALS, one=one)
     else:
         pins = read_table(inputs["data"], PINS)
-        head, told = fit_to_texts(student, pins, config.seed)
+        heads, told = fit_to_texts(student, pins, config.seed, widths)
         reason = f"the start: {lacking}, so nothing tells whether training pays"
         logger.warning("nothing is trained; %s", reason)
         told = {**told, "steps": 0, "search": {"plan": None, "reason": reason}}
     save_encoder(student.query_encoder.cpu(), student.layout.query_encoder)
     save_encoder(student.pin_encoder.cpu(), student.layout.pin_encoder)
-    head.cpu().save(student.layout.scoring_head)
+    for head, place in zip(heads, _head_folders(student, widths), strict=True):
+        head.cpu().save(place)
     freeze_calibration(load_student(folder), inputs["data"])
     training: dict[str, Any] = {
         "method": config.method,
         "query_encoder": config.query_encoder,
         "pin_encoder": config.pin_encoder,
         "pooling": config.pooling,
-        "width": head.width,
+        "width": heads[0].width,
         "queries": len(examples.inputs.pairs.queries),
         "pins": len(examples.inputs.pairs.pins),
         "judgments": int(examples.human.sum()),
@@ -112,25 +115,36 @@ def _train(
     folder: Path,
     *,
     one: bool,
-) -> tuple[Student, ScoringHead, dict[str, Any]]:
-    """Search, take what pays, calibrate it; return the student, its head and what to tell."""
+) -> tuple[Student, Sequence[ScoringHead], dict[str, Any]]:
+    """Search, take what pays, calibrate it; return the student, its heads and what to tell."""
     start = fit_heads(student, examples, pooled, config)
     towers = student.query_encoder, student.pin_encoder
-    parts = Parts(*towers, start.head, start.heads, one, pooled, config.bf16)
+    parts = Parts(*towers, start.heads, start.fold_heads, one, pooled, config.bf16)
     judged = Judged(
         np.unique(examples.query[start.rows], return_inverse=True)[1], examples.levels[start.rows]
     )
     found = search(parts, examples, start.logits, judged, config, folder)
-    head = start.head
+    heads: Sequence[ScoringHead] = start.heads
     if found.taken is not None:
         learner = finished(parts, examples, *found.taken, found.share, config.seed)
-        head = learner.head
+        heads = learner.heads
         student = replace(
             student, query_encoder=learner.query_encoder, pin_encoder=learner.pin_encoder
         )
-    calibration = fit_calibration(found.logits, judged.levels)
-    calibration.apply(head)
+    calibrations = [fit_calibration(logits, judged.levels) for logits in found.logits]
+    for calibration, head in zip(calibrations, heads, strict=True):
+        calibration.apply(head)
     curve = [] if found.taken is None else list(found.taken[1].curve)
     steps = curve[-1]["step"] if curve else 0
     told = {**start.told, "search": found.told, "steps": steps, "loss": curve}
-    return student, head, {**told, "temperature": calibration.temperature}
+    told["temperature"] = calibrations[0].temperature
+    if config.widths:
+        widths = [head.width for head in heads]
+        told["widths"] = compare_widths(widths, found.logits, judged, config.seed)
+    return student, heads, told
+
+
+def _head_folders(student: Student, widths: Sequence[int]) -> list[Path]:
+    """Return where the scoring heads go, the full width's first."""
+    layout = student.layout
+    return [layout.scoring_head, *(layout.narrower_heads / str(width) for width in widths)]

@@ -140,6 +140,52 @@ def test_the_same_seed_gives_the_same_weights(
     assert files[0] == files[1] and files[2] == files[3]
 
 
+def test_narrower_widths_are_trained_with_the_full_one_and_keep_their_heads(
+    neighbour_data: Path, tmp_path: Path, student_config: StudentConfig
+) -> None:
+    changes = {"depths": ("query",), "learning_rate": 3e-3, "widths": (4, 8), "epochs": 6}
+    info = run(student_config.model_copy(update=changes), {"data": neighbour_data}, tmp_path)
+    assert info["trained"] == "query"
+    student = load_student(tmp_path)
+    assert student.head.width == 16
+    assert student.layout.widths() == [8, 4]
+    heads = [ScoringHead.load(student.layout.narrower_heads / str(width)) for width in (8, 4)]
+    assert [head.width for head in heads] == [8, 4]
+    full, *narrower = told(tmp_path)["widths"]
+    assert [row["width"] for row in (full, *narrower)] == [16, 8, 4]
+    assert full["over_full"]["value"] == 0
+    taken = told(tmp_path)["search"]
+    (row,) = [row for row in taken["candidates"] if row["share"] == taken["share"]]
+    assert full["ndcg@20"] == row["ndcg@20"]
+    assert full["log_loss"]["value"] == pytest.approx(row["log_loss"])
+    for row in narrower:  # levels that nothing tells beforehand: each width has learned some
+        assert row["ndcg@20"]["value"] > taken["candidates"][0]["ndcg@20"]["value"]
+
+
+def test_one_width_alone_is_trained_as_if_there_were_no_others(
+    judged_data: Path, tmp_path: Path, student_config: StudentConfig
+) -> None:
+    run(student_config, {"data": judged_data}, tmp_path)
+    assert "widths" not in told(tmp_path)
+    assert not (tmp_path / "narrower_heads").exists()
+
+
+def test_where_nothing_is_trained_narrower_heads_are_fitted_to_the_texts(
+    data: Path, tmp_path: Path, student_config: StudentConfig
+) -> None:
+    config = student_config.model_copy(update={"widths": (4,)})
+    assert run(config, {"data": data}, tmp_path)["trained"] == "nothing"
+    assert ScoringHead.load(tmp_path / "narrower_heads" / "4").width == 4
+
+
+def test_widths_beyond_the_encoders_own_are_refused(
+    judged_data: Path, tmp_path: Path, student_config: StudentConfig
+) -> None:
+    config = student_config.model_copy(update={"width": None, "widths": (8, 32)})
+    with pytest.raises(StudentError, match=r"holds 32.*have 32 numbers. Give widths from 1 to 31"):
+        run(config, {"data": judged_data}, tmp_path)
+
+
 class Killed(BaseException):
     """Stands for kill -9: nothing in the code catches it."""
 
@@ -157,7 +203,7 @@ def test_training_that_was_killed_ends_with_the_weights_of_one_that_was_not(
     whole.mkdir()
     killed.mkdir()
     config = student_config.model_copy(
-        update={"depths": ("query",), "learning_rate": 1e-3, "epochs": 1}
+        update={"depths": ("query",), "learning_rate": 1e-3, "epochs": 1, "widths": (8,)}
     )
     run(config, {"data": judged_data}, whole)
     forward, calls = Learner.forward, []

@@ -3,6 +3,8 @@
 query_encoder/     sentence-transformers folder
 pin_encoder/       sentence-transformers folder
 scoring_head/      config.json, model.safetensors
+narrower_heads/    for each narrower width that was trained with it, a folder named after the width:
+                   the scoring head of embeddings cut to their first so many numbers
 text.json          text rendering
 match_stats/       corpus statistics of the match features
 calibration/       what the graphs are calibrated and compared on (drawn by ``pintower build`` for
@@ -45,6 +47,11 @@ class StudentLayout:
         return self.root / "scoring_head"
 
     @property
+    def narrower_heads(self) -> Path:
+        """The folder of the scoring heads of narrower widths, each in a folder named after it."""
+        return self.root / "narrower_heads"
+
+    @property
     def text(self) -> Path:
         """The text rendering's file."""
         return self.root / "text.json"
@@ -63,6 +70,20 @@ class StudentLayout:
     def calibration(self) -> Path:
         """The folder of what the graphs are calibrated and compared on."""
         return self.root / "calibration"
+
+    def widths(self) -> list[int]:
+        """Return the narrower widths that have a scoring head, the widest first.
+
+        Raises:
+            StudentError: if a folder there is not named after a width.
+        """
+        names = [path.name for path in self.narrower_heads.glob("*")]
+        if odd := sorted(name for name in names if not (name.isascii() and name.isdecimal())):
+            raise StudentError(
+                f"{self.narrower_heads} holds {odd[0]!r}; allowed are folders named after a width. "
+                "Remove it."
+            )
+        return sorted(map(int, names), reverse=True)
 
     def distilled(self) -> bool:
         """Return whether its towers were trained here, on texts as its rendering has them."""

@@ -3,6 +3,7 @@
 query_encoder/     sentence-transformers folder
 pin_encoder/       sentence-transformers folder
 scoring_head/      config.json, model.safetensors
+narrower_heads/    <width>/ of each narrower width, as scoring_head/
 text.json          text rendering
 match_stats/       corpus statistics of the match features
 calibration/       what the graphs are calibrated and compared on

@@ -81,7 +81,7 @@ def adopt(config: StudentConfig, data: Path, folder: Path) -> dict[str, Any]:
         head, told = _fit_to_judgments(student, drawn, pins, config)
     else:
         logger.info("%s: the levels are read off the pins' own texts", lacking)
-        head, told = fit_to_texts(student, pins, config.seed)
+        (head,), told = fit_to_texts(student, pins, config.seed)
     head.save(student.layout.scoring_head)
     freeze_calibration(student, data)
     logged = read_table(data, QUERY_LOG)["query"].to_list()

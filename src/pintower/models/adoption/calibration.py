@@ -11,11 +11,12 @@ The ranking is the cosine's own. The levels are an approximation: they say where
 between an unrelated and a fitting pair of this catalogue, and no person was asked.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import polars as pl
+import torch
 from numpy.typing import NDArray
 
 from pintower.errors import DatasetError
@@ -23,6 +24,7 @@ from pintower.models.adoption.evidence import similarities
 from pintower.models.adoption.heads import fit_cosine, soft_targets
 from pintower.models.scoring_head import LEVELS, ScoringHead
 from pintower.models.student import Student
+from pintower.models.widths import narrowed
 from pintower.text.rendering import Rendering, render_pin
 from pintower.text.words import words
 
@@ -79,20 +81,25 @@ def calibrate(queries: NDArray[np.float32], pins: NDArray[np.float32]) -> Scorin
 
 
 def fit_to_texts(
-    student: Student, pins: pl.DataFrame, seed: int
-) -> tuple[ScoringHead, dict[str, Any]]:
+    student: Student, pins: pl.DataFrame, seed: int, widths: Sequence[int] = ()
+) -> tuple[list[ScoringHead], dict[str, Any]]:
     """Return the calibrated cosine of a student's towers, and what it was made of, as JSON.
 
     Args:
         student: its towers embed.
         pins: the catalogue.
         seed: for the pins that are drawn.
+        widths: narrower ones, which get a head each behind the full one's.
 
     Raises:
         DatasetError: if fewer than two pins have text.
     """
     drawn = draw_pins(pins, student.rendering, seed)
     queries = [own_query(pin, student.rendering) for pin in drawn.iter_rows(named=True)]
-    head = calibrate(student.embed_queries(queries), student.embed_pins(drawn))
+    embeddings = student.embed_queries(queries), student.embed_pins(drawn)
+    heads = [
+        calibrate(*(narrowed(torch.from_numpy(part), width).numpy() for part in embeddings))
+        for width in (embeddings[0].shape[1], *widths)
+    ]
     told = {"calibrated_on": "texts", "pairs": 0, "queries": 0, "pins": len(drawn)}
-    return head, {**told, "head": "cosine"}
+    return heads, {**told, "head": "cosine"}

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pintower.data.splits import normal_forms
 from pintower.models.scoring_head import ScoringHead
+from pintower.models.widths import narrowed
 
 __all__ = ["Evidence", "similarities"]
 
@@ -63,6 +64,13 @@ class Evidence:
             matches=self.matches[rows],
             levels=self.levels[rows],
         )
+
+    def narrowed(self, width: int) -> "Evidence":
+        """Return the same pairs with embeddings cut to their first numbers, of length one."""
+        queries, pins = (
+            narrowed(torch.from_numpy(part), width).numpy() for part in (self.queries, self.pins)
+        )
+        return replace(self, queries=queries, pins=pins)
 
     def compact(self) -> "Evidence":
         """Return the same pairs with the queries that they have, numbered without gaps."""

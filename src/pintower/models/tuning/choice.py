@@ -12,8 +12,9 @@ from torch import Tensor
 from pintower.metrics.bootstrap import Resampling, mean_difference, mean_of_queries
 from pintower.metrics.ranking import ndcg, per_query
 from pintower.models.scoring_head import LEVELS
+from pintower.models.tuning.calibration import fit_calibration
 
-__all__ = ["Candidate", "Judged", "Verdict", "choose", "measure"]
+__all__ = ["Candidate", "Judged", "Verdict", "choose", "measure", "measure_calibrated"]
 
 _ONE_ERROR = 0.68
 """Confidence of an interval of one standard error to each side."""
@@ -80,6 +81,18 @@ def measure(name: str, share: float, logits: Tensor, judged: Judged) -> Candidat
     losses = np.bincount(judged.query, -np.log(np.maximum(given, _LEAST)))
     ranked = per_query(ndcg, judged.query, judged.levels, scores)
     return Candidate(name, share, ranked, losses / np.bincount(judged.query))
+
+
+def measure_calibrated(name: str, share: float, logits: Tensor, judged: Judged) -> Candidate:
+    """Measure a candidate as it would be taken: calibrated, since training for rank overstates.
+
+    Args:
+        name: for the table.
+        share: of the way from the start.
+        logits: of the held-out pairs, FP32 [H, 5].
+        judged: the pairs.
+    """
+    return measure(name, share, fit_calibration(logits, judged.levels)(logits), judged)
 
 
 def choose(candidates: Sequence[Candidate], seed: int) -> Verdict:

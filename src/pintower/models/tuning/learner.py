@@ -1,6 +1,6 @@
-"""A student in training: both towers and the scoring head over numbered pairs."""
+"""A student in training: both towers and a scoring head for each width, over numbered pairs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -17,6 +17,7 @@ from pintower.models.pin_inputs import length_batches
 from pintower.models.scoring_head import ScoringHead
 from pintower.models.towers import Texts, pool, project
 from pintower.models.tuning.losses import total_loss
+from pintower.models.widths import narrowed
 
 __all__ = ["Examples", "Inputs", "Learner", "Pooled"]
 
@@ -102,12 +103,15 @@ class Pooled:
 
 
 class Learner(nn.Module):
-    """Both towers and the scoring head; its forward gives the loss of a batch of examples.
+    """Both towers and the scoring heads; its forward gives the loss of a batch of examples.
+
+    Where there are heads of several widths, each scores the embeddings cut to its own, and the loss
+    is the mean over the widths (Kusupati et al. 2022, "Matryoshka Representation Learning").
 
     Args:
         query_encoder: as :func:`pintower.models.encoders.build_encoder` makes it.
         pin_encoder: likewise.
-        head: the scoring head.
+        heads: a scoring head of each width, the full one first.
         examples: the pairs.
         pooled: of all texts.
         frozen: whether the query encoder's and the pin encoder's backbones stay as they are.
@@ -119,7 +123,7 @@ class Learner(nn.Module):
         self,
         query_encoder: SentenceTransformer,
         pin_encoder: SentenceTransformer,
-        head: ScoringHead,
+        heads: Sequence[ScoringHead],
         examples: Examples,
         pooled: Pooled,
         *,
@@ -130,7 +134,8 @@ class Learner(nn.Module):
         super().__init__()
         self.query_encoder = query_encoder
         self.pin_encoder = pin_encoder
-        self.head = head
+        self.heads = tuple(heads)
+        self.scorers = nn.ModuleList(heads)  # the same ones: what is trained
         self.examples = examples
         self.pooled = (
             pooled.queries if frozen[0] else None,
@@ -142,22 +147,26 @@ class Learner(nn.Module):
     @property
     def device(self) -> torch.device:
         """Where it is."""
-        return self.head.match_mean.device
+        return self.heads[0].match_mean.device
 
     def train(self, mode: bool = True) -> Self:
         """Leave dropout off: with it the start would not be the untuned encoder."""
         return super().train(False)
 
     def forward(self, rows: Tensor) -> dict[str, Tensor]:
-        """Return ``loss`` and ``logits`` FP32 [B, 5] of examples INT64 [B]."""
+        """Return ``loss`` of examples INT64 [B]."""
         at = rows.cpu()
         logits = self.logits(at.numpy())
         targets = self.examples.targets[at].to(self.device)
         query = torch.from_numpy(self.examples.query[at.numpy()]).to(self.device)
-        return {"loss": total_loss(self.losses, logits, targets, query), "logits": logits}
+        losses = [total_loss(self.losses, of_width, targets, query) for of_width in logits]
+        return {"loss": torch.stack(losses).mean()}
 
     def logits(self, rows: NDArray[np.int64]) -> Tensor:
-        """Return logits FP32 [B, 5] of some examples; a query or pin is encoded once."""
+        """Return logits FP32 [W, B, 5] of some examples by each head.
+
+        A query or pin is encoded once.
+        """
         inputs = self.examples.inputs
         queries, query = np.unique(inputs.pairs.query[rows], return_inverse=True)
         pins, pin = np.unique(inputs.pairs.pin[rows], return_inverse=True)
@@ -166,16 +175,15 @@ class Learner(nn.Module):
         )
         shown = self._embed(self.pin_encoder, inputs.pins, self.pooled[1], inputs.pin_vectors, pins)
         matches = inputs.matches[torch.from_numpy(rows)].to(self.device)
-        logits: Tensor = self.head(
+        return self._score(
             asked[torch.from_numpy(query).to(self.device)],
             shown[torch.from_numpy(pin).to(self.device)],
             matches,
         )
-        return logits
 
     @torch.no_grad()
     def predict(self, rows: NDArray[np.int64]) -> Tensor:
-        """Return logits FP32 [N, 5] of many examples, on the CPU, without gradients."""
+        """Return logits FP32 [W, N, 5] of many examples, on the CPU, without gradients."""
         inputs = self.examples.inputs
         sides = (
             (self.query_encoder, inputs.queries, self.pooled[0], inputs.query_vectors,
@@ -194,8 +202,17 @@ class Learner(nn.Module):
             embeddings = torch.empty_like(torch.cat([made for _, made in parts]))
             embeddings[order] = torch.cat([made for _, made in parts])
             found.append(embeddings[torch.from_numpy(at).to(self.device)])
-        logits: Tensor = self.head(*found, inputs.matches[torch.from_numpy(rows)].to(self.device))
-        return logits.cpu()
+        matches = inputs.matches[torch.from_numpy(rows)].to(self.device)
+        return self._score(found[0], found[1], matches).cpu()
+
+    def _score(self, queries: Tensor, pins: Tensor, matches: Tensor) -> Tensor:
+        """Return each head's logits FP32 [W, B, 5], of the embeddings cut to its width."""
+        return torch.stack(
+            [
+                head(narrowed(queries, head.width), narrowed(pins, head.width), matches)
+                for head in self.heads
+            ]
+        )
 
     def _embed(
         self,

@@ -9,8 +9,7 @@ import optuna
 from torch import Tensor
 
 from pintower.config import Depth, StudentConfig
-from pintower.models.tuning.calibration import fit_calibration
-from pintower.models.tuning.choice import Candidate, Judged, choose, measure
+from pintower.models.tuning.choice import Candidate, Judged, choose, measure_calibrated
 from pintower.models.tuning.learner import Examples
 from pintower.models.tuning.trial import Parts, Plan, Trial, try_plan
 
@@ -29,7 +28,7 @@ class Found:
     Attributes:
         taken: the plan that is taken, what it came to and its folder; None where the start is.
         share: of its way.
-        logits: of the held-out pairs, FP32 [H, 5], by what was taken.
+        logits: of the held-out pairs, FP32 [W, H, 5], by each head of what was taken.
         told: as JSON: the candidates, which one was taken, and why.
     """
 
@@ -50,17 +49,18 @@ def search(
     """Try plans and choose among the start and all of them.
 
     The recipe's depths come first, each at the recipe's rates, without and with soft labels;
-    what trials are left go where Optuna's tree-structured Parzen estimator expects more.
+    what trials are left go where Optuna's tree-structured Parzen estimator expects more. Where
+    there are heads of several widths, the full width decides.
 
     Args:
         parts: what training starts from.
         examples: human levels and soft labels.
-        start: logits of the held-out pairs at the start, FP32 [H, 5].
+        start: logits of the held-out pairs at the start, FP32 [W, H, 5].
         judged: the held-out pairs.
         config: the recipe's section.
         folder: for what is trained, until all of it is; see :func:`try_plan`.
     """
-    candidates = [_measure("start", 0.0, start, judged)]
+    candidates = [measure_calibrated("start", 0.0, start[0], judged)]
     tried: list[tuple[Plan, Trial, Path, float]] = []
     soft = bool((~examples.human).any())
     space: dict[str, list[Any]] = {"depth": list(config.depths), "rate": list(_RATES)}
@@ -75,7 +75,10 @@ def search(
         logger.info("trial %d of %d: %s", trial.number + 1, config.trials, name)
         place = folder / str(trial.number)
         result = try_plan(parts, examples, plan, config.seed, place)
-        measured = [_measure(name, share, made, judged) for share, made in result.logits.items()]
+        measured = [
+            measure_calibrated(name, share, made[0], judged)
+            for share, made in result.logits.items()
+        ]
         candidates.extend(measured)
         tried.extend((plan, result, place, share) for share in result.logits)
         return max(float(candidate.ndcg.mean()) for candidate in measured)
@@ -102,11 +105,6 @@ def _taken(
     plan, trial, folder, share = tried[verdict.at - 1]
     told |= {"plan": asdict(plan), "share": share}
     return Found((plan, trial, folder), share, trial.logits[share], told)
-
-
-def _measure(name: str, share: float, logits: Tensor, judged: Judged) -> Candidate:
-    """Measure a candidate as it would be taken: calibrated, since training for rank overstates."""
-    return measure(name, share, fit_calibration(logits, judged.levels)(logits), judged)
 
 
 def _plan(config: StudentConfig, *, depth: Depth, rate: float, soft: bool) -> Plan:

@@ -1,6 +1,6 @@
 """Where a student starts: the untuned encoder's cosine and the match features, fitted to levels."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,15 +40,15 @@ class Start:
     """The scoring heads that training starts from, and how they do on held-out queries.
 
     Attributes:
-        head: fitted to all the judgments.
-        heads: for each fold, fitted to the others.
+        heads: fitted to all the judgments, one of each width, the full one first.
+        fold_heads: for each fold, those fitted to the others.
         rows: INT64 [H], the held-out pairs among the examples.
-        logits: of these, each by the head of its fold, FP32 [H, 5].
+        logits: of these, each by the heads of its fold, FP32 [W, H, 5].
         told: as JSON, how the kind of head was chosen.
     """
 
-    head: ScoringHead
-    heads: dict[int, ScoringHead]
+    heads: list[ScoringHead]
+    fold_heads: dict[int, list[ScoringHead]]
     rows: NDArray[np.int64]
     logits: Tensor
     told: dict[str, Any]
@@ -72,6 +72,11 @@ def lay_out_towers(config: StudentConfig, data: Path, folder: Path) -> Student:
             f"{config.query_encoder!r} gives embeddings of width {widths[0]}, "
             f"{config.pin_encoder!r} of width {widths[1]}. Set student.width, to {min(widths)} at "
             "most."
+        )
+    if wide := [width for width in config.widths if width >= widths[0]]:
+        raise StudentError(
+            f"student.widths holds {max(wide)}, and the student's embeddings have {widths[0]} "
+            f"numbers. Give widths from 1 to {widths[0] - 1}, or leave student.widths out."
         )
     rendering = _rendering(config)
     rendering.save(layout.text)
@@ -111,11 +116,13 @@ def pool_both(student: Student, examples: Examples, *, one: bool, bf16: bool) ->
 def fit_heads(student: Student, examples: Examples, pooled: Pooled, config: StudentConfig) -> Start:
     """Choose a kind of scoring head by cross-validation and fit it without each fold.
 
+    The full width chooses; heads of the recipe's narrower widths are of its kind.
+
     Args:
         student: with its projections as they start.
         examples: with judgments of two queries and two levels at least.
         pooled: the texts of all examples.
-        config: seed, and the hidden layers of the richest head.
+        config: seed, narrower widths, and the hidden layers of the richest head.
     """
     evidence = _evidence_of(student, examples, pooled)
     human = np.flatnonzero(examples.human)
@@ -126,24 +133,36 @@ def fit_heads(student: Student, examples: Examples, pooled: Pooled, config: Stud
         seed=config.seed, hidden=config.hidden,
     )  # fmt: skip
     fit = fits_for(len(fitted), config.seed, config.hidden)[choice.name]
+    widths = sorted(config.widths, reverse=True)
+    seen = [evidence, *(evidence.narrowed(width) for width in widths)]
+    heads = [choice.head, *(fit(narrow.take(fitted)) for narrow in seen[1:])]
     held = np.flatnonzero(fold >= 0)
-    logits = torch.zeros(len(held), LEVELS)
-    heads = {}
+    logits = torch.zeros(len(seen), len(held), LEVELS)
+    fold_heads = {}
     for number in np.unique(fold[held]).tolist():
-        head = fit(evidence.take(fitted[fold[fitted] != number]))
-        head.restandardize(examples.inputs.matches)
+        fold_heads[number] = [fit(each.take(fitted[fold[fitted] != number])) for each in seen]
         of_fold = fold[held] == number
-        logits[of_fold] = _logits(head, evidence, held[of_fold])
-        heads[number] = head
-    choice.head.restandardize(examples.inputs.matches)
+        for head in fold_heads[number]:
+            head.restandardize(examples.inputs.matches)
+        logits[:, of_fold] = _logits(fold_heads[number], seen, held[of_fold])
+    for head in heads:
+        head.restandardize(examples.inputs.matches)
     told = {"head": choice.name, "cross_validation": choice.measured}
-    return Start(choice.head, heads, human[held], logits, told)
+    return Start(heads, fold_heads, human[held], logits, told)
 
 
 @torch.no_grad()
-def _logits(head: ScoringHead, evidence: Evidence, rows: NDArray[np.int64]) -> Tensor:
+def _logits(
+    heads: Sequence[ScoringHead], seen: Sequence[Evidence], rows: NDArray[np.int64]
+) -> Tensor:
+    """Return logits FP32 [W, N, 5] of some pairs, by each head on the evidence of its width."""
     parts = np.array_split(rows, len(rows) // 4_096 + 1)
-    return torch.cat([head(*evidence.inputs(part)) for part in parts])
+    return torch.stack(
+        [
+            torch.cat([head(*evidence.inputs(part)) for part in parts])
+            for head, evidence in zip(heads, seen, strict=True)
+        ]
+    )
 
 
 def _some_queries(evidence: Evidence, seed: int) -> NDArray[np.int64]:

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,8 +70,8 @@ class Parts:
     Attributes:
         query_encoder: with its projection.
         pin_encoder: with its projection.
-        head: the scoring head fitted to all judgments.
-        heads: for each fold, the one fitted to the other folds.
+        heads: scoring heads fitted to all judgments, one of each width, the full one first.
+        fold_heads: for each fold, those fitted to the other folds.
         one: both backbones are the same encoder.
         pooled: pooled texts of both backbones as they are at the start.
         bf16: multiply in bfloat16 where the device can.
@@ -78,8 +79,8 @@ class Parts:
 
     query_encoder: SentenceTransformer
     pin_encoder: SentenceTransformer
-    head: ScoringHead
-    heads: Mapping[int, ScoringHead]
+    heads: Sequence[ScoringHead]
+    fold_heads: Mapping[int, Sequence[ScoringHead]]
     one: bool
     pooled: Pooled
     bf16: bool
@@ -90,7 +91,8 @@ class Trial:
     """What training by a plan came to.
 
     Attributes:
-        logits: for each share of :data:`SHARES`, of the held-out pairs, FP32 [H, 5].
+        logits: for each share of :data:`SHARES`, of the held-out pairs by each head, FP32
+            [W, H, 5].
         weights: before and after, where one fold alone is held out.
         curve: mean loss of stretches of steps, of the first fold.
     """
@@ -100,13 +102,13 @@ class Trial:
     curve: Sequence[dict[str, Any]]
 
 
-def _build(parts: Parts, examples: Examples, plan: Plan, head: ScoringHead) -> Learner:
-    """Return a student at its start, with a head, open to be trained by a plan."""
+def _build(parts: Parts, examples: Examples, plan: Plan, heads: Sequence[ScoringHead]) -> Learner:
+    """Return a student at its start, with its heads, open to be trained by a plan."""
     query, pin = open_towers(parts.query_encoder, parts.pin_encoder, plan.depth, one=parts.one)
     return Learner(
         query,
         pin,
-        copy.deepcopy(head),
+        [copy.deepcopy(head) for head in heads],
         examples.sharpened(plan.temperature),
         parts.pooled,
         frozen=frozen_backbones(plan.depth),
@@ -126,11 +128,11 @@ def try_plan(parts: Parts, examples: Examples, plan: Plan, seed: int, folder: Pa
         folder: what was trained is kept there, and taken up by a run that comes after a killed one.
     """
     held = np.flatnonzero(examples.human & (examples.fold >= 0))
-    logits = {share: torch.zeros(len(held), LEVELS) for share in SHARES}
+    logits = {share: torch.zeros(len(parts.heads), len(held), LEVELS) for share in SHARES}
     weights: list[tuple[Weights, Weights]] = []
     curve: list[dict[str, Any]] = []
     for fold in np.unique(examples.fold[held]).tolist():
-        learner = _build(parts, examples, plan, parts.heads[fold])
+        learner = _build(parts, examples, plan, parts.fold_heads[fold])
         start = trained_weights(learner)
         rows = np.flatnonzero((examples.fold != fold) & (examples.human | plan.soft))
         outcome = _train(learner, rows, plan, seed, folder / f"fold-{fold}")
@@ -139,7 +141,7 @@ def try_plan(parts: Parts, examples: Examples, plan: Plan, seed: int, folder: Pa
         of_fold = examples.fold[held] == fold
         for share in SHARES:
             blend(learner, *weights[-1], share)
-            logits[share][of_fold] = learner.predict(held[of_fold])
+            logits[share][:, of_fold] = learner.predict(held[of_fold])
     return Trial(logits, weights[0] if len(weights) == 1 else None, curve)
 
 
@@ -152,7 +154,9 @@ def _train(
     ]
     towers = (learner.query_encoder, learner.pin_encoder)
     backbones = {id(weight): weight for tower in towers for weight in _backbone(tower)}
-    with balanced_inputs(learner.head):
+    with ExitStack() as stack:
+        for head in learner.heads:
+            stack.enter_context(balanced_inputs(head))
         others = [weight for weight in learner.parameters() if id(weight) not in backbones]
         return train(
             learner,
@@ -191,11 +195,11 @@ def finished(
         seed: for the order.
     """
     if trial.weights is not None:
-        (head,) = parts.heads.values()
-        learner = _build(parts, examples, plan, head)
+        (heads,) = parts.fold_heads.values()
+        learner = _build(parts, examples, plan, heads)
         blend(learner, *trial.weights, share)
     else:
-        learner = _build(parts, examples, plan, parts.head)
+        learner = _build(parts, examples, plan, parts.heads)
         start = trained_weights(learner)
         _train(learner, np.flatnonzero(examples.human | plan.soft), plan, seed, folder / "all")
         blend(learner, start, trained_weights(learner), share)
