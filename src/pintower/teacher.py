@@ -43,7 +43,7 @@ __all__ = ["run"]
 
 logger = logging.getLogger(__name__)
 
-_FEWEST_HELD_OUT = 15
+_FEWEST_HELD_OUT = 50
 """Queries of a validation split; with fewer, some of the training queries are held out too."""
 _SET_ASIDE = 5
 """One training query of so many."""

@@ -131,7 +131,7 @@ def _rank(evidence: Evidence, scores: NDArray[Any]) -> NDArray[np.float64]:
 def _better(richer: _HeldOut, simpler: _HeldOut, resampling: Resampling) -> bool:
     loss = mean_difference(richer.loss, simpler.loss, resampling)
     rank = mean_difference(richer.ndcg, simpler.ndcg, resampling)
-    return (loss.high or 0.0) < 0 <= (rank.high or 0.0)
+    return (loss.high or 0.0) < 0 <= (rank.value or 0.0)
 
 
 def _describe(
