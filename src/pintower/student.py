@@ -147,4 +147,4 @@ def _train(
 def _head_folders(student: Student, widths: Sequence[int]) -> list[Path]:
     """Return where the scoring heads go, the full width's first."""
     layout = student.layout
-    return [layout.scoring_head, *(layout.narrower_heads / str(width) for width in widths)]
+    return [layout.scoring_head, *(layout.narrower_head(width) for width in widths)]

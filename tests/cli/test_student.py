@@ -151,3 +151,33 @@ def test_a_file_at_out_and_a_negative_seed_are_bad_input(tmp_path: Path) -> None
         assert "Traceback" not in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["pins.csv"]
     assert file.read_text() == "mine"
+
+
+def test_a_student_is_narrowed_and_told_what_that_costs(
+    tiny_backbone: Path, dataset: Path, tmp_path: Path
+) -> None:
+    made = ["from-encoder", str(tiny_backbone), "--dataset", str(dataset), "--out", "mine"]
+    assert pintower("student", *made, cwd=tmp_path).returncode == 0
+    given = ["student", "narrow", "mine", "--dataset", str(dataset)]
+    wide = pintower(*given, "--width", "32", cwd=tmp_path)
+    assert wide.returncode == 2
+    assert "width 32 and cannot be narrowed to 32; allowed: 1 to 31" in (
+        " ".join(wide.stderr.split())
+    )
+    few = pintower(*given, "--width", "31", cwd=tmp_path)
+    assert few.returncode == 2  # a fifth of ten queries is held out
+    assert "train the width with the student: student.widths" in " ".join(few.stderr.split())
+    assert not (tmp_path / "mine-width31").exists()
+    more = [f"my {query}\tp{place}\t{level}" for place, query in enumerate(QUERIES)
+            for level, place in ((5, place), (1, 19 - place))]  # fmt: skip
+    with (dataset / "judgments.tsv").open("a") as table:
+        table.write("\n" + "\n".join(more))
+    done = pintower(*given, "--width", "31", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert (told["student"], told["width"], told["full_width"]) == ("mine-width31", 31, 32)
+    assert told["held_out_queries"] > 0
+    assert load_student(tmp_path / "mine-width31").head.width == 31
+    said = pintower(*given, "--width", "31", cwd=tmp_path)
+    assert "pintower build mine-width31 --dataset" in said.stdout
+    assert "against the full width" in " ".join((said.stdout + said.stderr).split())

@@ -149,7 +149,7 @@ def test_narrower_widths_are_trained_with_the_full_one_and_keep_their_heads(
     student = load_student(tmp_path)
     assert student.head.width == 16
     assert student.layout.widths() == [8, 4]
-    heads = [ScoringHead.load(student.layout.narrower_heads / str(width)) for width in (8, 4)]
+    heads = [ScoringHead.load(student.layout.narrower_head(width)) for width in (8, 4)]
     assert [head.width for head in heads] == [8, 4]
     full, *narrower = told(tmp_path)["widths"]
     assert [row["width"] for row in (full, *narrower)] == [16, 8, 4]

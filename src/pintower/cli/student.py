@@ -11,9 +11,11 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.table import Table
 
-from pintower.artifacts import hash_json, read_json, read_manifest, write_folder
+from pintower.artifacts import hash_json, read_json, write_folder
 from pintower.cli.datasets import data_folder
+from pintower.cli.narrow import narrow
 from pintower.cli.output import print_json, stderr, stdout
+from pintower.cli.students import Replace, require_free
 from pintower.config import DataConfig, StudentConfig, SyntheticConfig
 from pintower.errors import InputError
 from pintower.pipeline import require_own
@@ -27,15 +29,14 @@ _STUDENTS = Path("artifacts") / "students"
 _FAR = 0.98
 """Mean cosine of held-out queries below which a cut is warned of."""
 
-Replace = Annotated[
-    bool, typer.Option("--replace", help="Replace a student that was made otherwise.")
-]
-
 _BUILT_IN = SyntheticConfig(
     pins=2_000, queries=200, judged_queries=50, judgments_per_query=10,
     impressions_per_judgment=40, log_requests=1_000,
 )  # fmt: skip
 """The catalogue whose texts stand in where no dataset is given."""
+
+
+student.command("narrow")(narrow)
 
 
 @student.callback()
@@ -99,7 +100,7 @@ def from_encoder(
         source_max_chars=source_max_chars, seed=seed,
     )  # fmt: skip
     key = hash_json({"student": config.model_dump(mode="json"), "dataset": str(dataset)})
-    _require_free(folder, key, replace)
+    require_free(folder, key, replace)
     made = _make(config, dataset, folder, key)
     given = ["--dataset", str(dataset or "DIR"), "--out", str(_build_folder(folder))]
     after = shlex.join(["pintower", "build", str(folder), *given])
@@ -116,16 +117,6 @@ def _build_folder(student: Path) -> Path:
     if student.parent == _STUDENTS:
         return _STUDENTS.parent / student.name
     return student.with_name(f"{student.name}-build")
-
-
-def _require_free(folder: Path, key: str, replace: bool) -> None:
-    """Refuse to put a student in the place of one that was made otherwise."""
-    manifest = read_manifest(folder)
-    if manifest is not None and manifest.key != key and not replace:
-        raise InputError(
-            f"{folder} holds a student that was made with another dataset or other options. Give "
-            "another --out, or --replace."
-        )
 
 
 def _make(config: StudentConfig, dataset: Path | None, folder: Path, key: str) -> dict[str, Any]:
@@ -267,7 +258,7 @@ def cut(
         "layers": layers, "vocabulary": vocabulary, "steps": steps, "seed": seed, "bf16": bf16,
     }  # fmt: skip
     key = hash_json({**settings, "source": str(source), "dataset": str(dataset)})
-    _require_free(folder, key, replace)
+    require_free(folder, key, replace)
     info: dict[str, Any] = {}
     with (
         data_folder(dataset) as data,

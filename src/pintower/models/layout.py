@@ -51,6 +51,10 @@ class StudentLayout:
         """The folder of the scoring heads of narrower widths, each in a folder named after it."""
         return self.root / "narrower_heads"
 
+    def narrower_head(self, width: int) -> Path:
+        """Return the folder of the scoring head of a narrower width."""
+        return self.narrower_heads / str(width)
+
     @property
     def text(self) -> Path:
         """The text rendering's file."""

@@ -17,6 +17,7 @@ from pintower.models.optimization import autocast
 from pintower.models.pin_inputs import length_batches
 from pintower.models.scoring_head import ScoringHead
 from pintower.models.tokenization import token_batch
+from pintower.models.widths import principal_axes
 from pintower.progress import track
 
 __all__ = [
@@ -109,11 +110,9 @@ def start_together(
         pooled: pooled text of pins, FP32 [N, H].
     """
     projections = [_text_projection(encoder) for encoder in (query_encoder, pin_encoder)]
-    width = projections[0].out_features
-    sample = nn.functional.normalize(pooled)
-    _, axes = torch.linalg.eigh(sample.T @ sample)
+    axes = principal_axes(nn.functional.normalize(pooled), projections[0].out_features)
     for projection in projections:
-        projection.weight.copy_(axes.flip(1)[:, :width].T)
+        projection.weight.copy_(axes)
         projection.bias.zero_()
 
 

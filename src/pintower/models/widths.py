@@ -8,7 +8,7 @@ these widths.
 import torch
 from torch import Tensor
 
-__all__ = ["narrowed"]
+__all__ = ["narrowed", "principal_axes"]
 
 
 def narrowed(embeddings: Tensor, width: int) -> Tensor:
@@ -23,3 +23,19 @@ def narrowed(embeddings: Tensor, width: int) -> Tensor:
     if width == embeddings.shape[1]:
         return embeddings
     return torch.nn.functional.normalize(embeddings[:, :width], dim=1)
+
+
+@torch.no_grad()
+def principal_axes(embeddings: Tensor, width: int) -> Tensor:
+    """Return the axes on which embeddings are largest, the largest first: FP32 [width, D].
+
+    Eigenvectors of the second moment, without a mean taken off: of all so many axes they keep most
+    of the embeddings' squared lengths.
+
+    Args:
+        embeddings: FP32 [N, D].
+        width: 1 to D.
+    """
+    _, axes = torch.linalg.eigh(embeddings.T @ embeddings)
+    first: Tensor = axes.flip(1)[:, :width].T
+    return first

@@ -5,20 +5,16 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from sentence_transformers.sentence_transformer.modules import Pooling
 
 from pintower.artifacts import write_json
 from pintower.config import StudentConfig
-from pintower.data.candidates import CandidateIndex
 from pintower.data.tables import JUDGMENTS, MATCH_STATISTICS, PINS, QUERY_LOG, read_table
 from pintower.models.adoption.calibration import fit_to_texts
 from pintower.models.adoption.cuts import measure_cuts
 from pintower.models.adoption.encoder import Adopted, adopt_encoder
-from pintower.models.adoption.evidence import Evidence
-from pintower.models.adoption.selection import choose_head
+from pintower.models.adoption.fitting import fit_to_judgments
 from pintower.models.adoption.soundness import require_soundness
 from pintower.models.adoption.texts import rendering_for
 from pintower.models.adoption.towers import largest_difference, lay_out
@@ -27,9 +23,7 @@ from pintower.models.first_module import backbone_config, own_tokenizer
 from pintower.models.freezing import freeze_calibration
 from pintower.models.judged import draw_by_query, why_too_few
 from pintower.models.optimization import training_device
-from pintower.models.pairs import bm25_scores, number_pairs, pair_match_features
 from pintower.models.pretrained import chosen_prefixes, pretrained_folder
-from pintower.models.scoring_head import ScoringHead
 from pintower.models.student import Student
 from pintower.models.vocabulary import require_rows, table_rows
 from pintower.text.match_features import MatchStatistics
@@ -78,7 +72,7 @@ def adopt(config: StudentConfig, data: Path, folder: Path) -> dict[str, Any]:
     judgments = read_table(data, JUDGMENTS).filter(pl.col("split") == "train")
     if not (lacking := why_too_few(judgments)):
         drawn = draw_by_query(judgments, config.seed)
-        head, told = _fit_to_judgments(student, drawn, pins, config)
+        head, told = fit_to_judgments(student, drawn, data, seed=config.seed, hidden=config.hidden)
     else:
         logger.info("%s: the levels are read off the pins' own texts", lacking)
         (head,), told = fit_to_texts(student, pins, config.seed)
@@ -130,30 +124,3 @@ def _warn_of_memory(student: Student, tokens: int) -> None:
             "cuts it",
             tokens, taken,
         )  # fmt: skip
-
-
-def _fit_to_judgments(
-    student: Student, judgments: pl.DataFrame, pins: pl.DataFrame, config: StudentConfig
-) -> tuple[ScoringHead, dict[str, Any]]:
-    pairs = number_pairs(judgments["query"].to_list(), judgments["pin_id"].to_list(), pins)
-    evidence = Evidence(
-        texts=pairs.queries,
-        queries=student.embed_queries(pairs.queries),
-        pins=student.embed_pins(pairs.pins),
-        query=pairs.query,
-        pin=pairs.pin,
-        matches=pair_match_features(pairs, student.statistics),
-        levels=judgments["level"].to_numpy().astype(np.int64),
-    )
-    bm25 = bm25_scores(CandidateIndex.build(pins), pairs)
-    baselines: dict[str, NDArray[Any]] = {"cosine": evidence.similarity, "bm25": bm25}
-    choice = choose_head(evidence, baselines, seed=config.seed, hidden=config.hidden)
-    told = {
-        "calibrated_on": "judgments",
-        "pairs": len(pairs.query),
-        "queries": len(pairs.queries),
-        "pins": len(pairs.pins),
-        "head": choice.name,
-        "cross_validation": choice.measured,
-    }
-    return choice.head, told

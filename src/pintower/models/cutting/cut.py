@@ -83,9 +83,9 @@ def cut_student(
 ) -> Cut:
     """Write a student folder whose query encoder is smaller and gives the same embeddings.
 
-    Pin encoder, scoring head, rendering, match statistics and what the graphs are calibrated on are
-    the source's, so its pins stay valid as they are. A source that has nothing to calibrate on is
-    given it, out of the data.
+    Pin encoder, scoring heads, rendering, match statistics and what the graphs are calibrated on
+    are the source's, so its pins stay valid as they are. A source that has nothing to calibrate on
+    is given it, out of the data.
 
     Args:
         source: a student folder.
@@ -172,6 +172,8 @@ def _cosines(
 def _write(source: StudentLayout, cut: SentenceTransformer, target: StudentLayout) -> None:
     for name in ("pin_encoder", "scoring_head", "match_stats"):
         shutil.copytree(getattr(source, name), getattr(target, name))
+    if source.narrower_heads.is_dir():
+        shutil.copytree(source.narrower_heads, target.narrower_heads)
     shutil.copyfile(source.text, target.text)
     if source.training.is_file():
         shutil.copyfile(source.training, target.training)
