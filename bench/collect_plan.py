@@ -16,8 +16,10 @@ from pintower.errors import PintowerError
 
 METHOD = (
     "Every student for every target; batch 1, one thread, the same real queries through every "
-    "graph, one graph after the other, round after round; loss of nDCG@20 against the first "
-    "student in torch fp32 on judged queries, intervals by resampling queries."
+    "graph, one graph after the other, round after round, and between them each width's scorer and "
+    "its look-up of a request's pins in a snapshot (random pins, embeddings drawn at random); loss "
+    "of nDCG@20 against the first student in torch fp32 on judged queries, each student with its "
+    "own pins and scoring head, intervals by resampling queries."
 )
 
 
@@ -41,13 +43,13 @@ def collect(folder: Path, name: str) -> None:
     """
     made = read_json(folder / "plan.json")
     chosen = None if made["chosen"] is None else made["rows"][made["chosen"]]
-    first = max(made["rows"], key=lambda row: row["latency"]["p50_ms"])
-    headline = {"slowest_p50_ms": first["latency"]["p50_ms"]}
+    headline = {"slowest_p50_ms": max(row["cost_ms"] for row in made["rows"])}
     if chosen is not None:
         headline |= {
-            "chosen_p50_ms": chosen["latency"]["p50_ms"],
+            "chosen_p50_ms": chosen["cost_ms"],
             "chosen_ndcg_loss_rel": chosen["ndcg_loss"],
             "chosen_layers": chosen["layers"],
+            "chosen_width": chosen["width"],
         }
     result = {
         **made,

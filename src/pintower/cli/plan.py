@@ -2,7 +2,7 @@
 
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -14,6 +14,9 @@ from pintower.config import ExportConfig
 from pintower.errors import GateFailed, InputError
 from pintower.models.layout import StudentLayout
 from pintower.targets import load_target
+
+if TYPE_CHECKING:
+    from pintower.export.plan_rows import Plan
 
 __all__ = ["plan"]
 
@@ -36,12 +39,17 @@ def plan(
         float, typer.Option(min=0, max=1, help="Budget: loss of nDCG@20, as a share of it.")
     ] = 0.005,
     queries: Annotated[int, typer.Option(min=1, help="Judged queries to measure on.")] = 300,
+    candidates: Annotated[
+        int, typer.Option(min=1, help="Pins of a request, for look-up and scorer.")
+    ] = 100,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds of the timing.")] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Build each student's query encoder for each target; measure time against loss; choose.
 
-    Students of fewer layers come from ``pintower student cut``.
+    Students of fewer layers come from ``pintower student cut``, of narrower embeddings from
+    ``pintower student narrow``. Where the widths differ, the time is that of query encoder, look-up
+    and scorer together.
     """
     names = [name.strip() for name in targets.split(",") if name.strip()]
     for name in names:
@@ -62,8 +70,9 @@ def plan(
         for student in students:
             ensure_calibration(student, data)
         made = make_plan(
-            students, names, data, out, max_loss=max_loss, config=config, rounds=rounds
-        )
+            students, names, data, out, max_loss=max_loss, config=config, candidates=candidates,
+            rounds=rounds,
+        )  # fmt: skip
     result = {
         "name": "plan",
         "commit": commit(),
@@ -76,19 +85,7 @@ def plan(
     if as_json:
         print_json(result)
     else:
-        table = Table("student", "layers", "target", "p50 ms", "p99 ms", "MB", "nDCG@20 lost", "")
-        for row in made.rows:
-            table.add_row(
-                row.student,
-                str(row.layers or ""),
-                row.target,
-                f"{row.latency.p50_ms:.3f}",
-                f"{row.latency.p99_ms:.3f}",
-                f"{row.megabytes:.1f}",
-                f"{row.ndcg_loss:+.2%} ({row.ndcg_low:+.2%} to {row.ndcg_high:+.2%})",
-                row.verdict,
-            )
-        stdout.print(table)
+        stdout.print(_table(made))
         stdout.print(f"The plot: {out / 'plan.svg'}")
         stdout.print(
             f"In a run's report: pintower run RECIPE --set report.plan={shlex.quote(str(out))}",
@@ -98,3 +95,34 @@ def plan(
         raise GateFailed(
             f"No query encoder loses at most {max_loss:.2%} of nDCG@20 and passes its gates."
         )
+
+
+def _table(made: "Plan") -> Table:
+    """Return the rows; look-up, scorer and snapshot where the widths differ."""
+    several = len(made.widths) > 1
+    spoken = any(row.language for row in made.rows)
+    table = Table()
+    for title in ("student", "layers", "width", "target"):
+        table.add_column(title, no_wrap=title == "target")
+    more = ("look-up + scorer", "total ms", "snapshot MB") if several else ()
+    language = ("language that loses most",) if spoken else ()
+    for title in ("p50 ms", "p99 ms", *more, "MB", "nDCG@20 lost", *language, ""):
+        table.add_column(title)
+    for row in made.rows:
+        pins = f"{row.look_up.p50_ms:.3f} + {row.scorer.p50_ms:.3f}"
+        served = (pins, f"{row.cost_ms:.3f}", f"{row.snapshot_bytes / 1e6:.1f}")
+        told = f"{row.language} {row.language_loss:+.2%}" if row.language else ""
+        table.add_row(
+            row.student,
+            str(row.layers or ""),
+            str(row.width),
+            row.target,
+            f"{row.latency.p50_ms:.3f}",
+            f"{row.latency.p99_ms:.3f}",
+            *(served if several else ()),
+            f"{row.megabytes:.1f}",
+            f"{row.ndcg_loss:+.2%} ({row.ndcg_low:+.2%} to {row.ndcg_high:+.2%})",
+            *((told,) if spoken else ()),
+            row.verdict,
+        )
+    return table

@@ -72,7 +72,10 @@ class Measurement:
         return [*gates, loads_gate(built, path, self.target, self.runtime)]
 
     def ranking(self, built: BuiltGraph, reference: Reference) -> list[Gate]:
-        """Measure the ranking of judged pins against a student's, this one or a larger one."""
+        """Measure the ranking of judged pins against a student's in torch, this one or another.
+
+        A student of other pins ranks by its own pins' embeddings and its own scoring head.
+        """
         return self._ranking(self._open(built), reference)
 
     def encoder(self, built: BuiltGraph) -> list[Gate]:
@@ -156,13 +159,14 @@ class Measurement:
         return GraphEncoder(graph, self.reference.query_tokenizer)
 
     def _ranking(self, encoder: GraphEncoder, reference: Reference) -> list[Gate]:
-        if (judged := reference.judged) is None:
+        own = self.reference
+        if (judged := reference.judged) is None or (ours := own.judged) is None:
             return []
-        queries = judged.pairs.queries
-        embeddings = encoder.embed(self.reference.rendered(queries), self.reference.matrix(queries))
-        given = judged.scores(reference.student, queries=embeddings)
+        queries = ours.pairs.queries
+        embeddings = encoder.embed(own.rendered(queries), own.matrix(queries))
+        given = ours.scores(own.student, queries=embeddings)
         gates = self._rankings("ranking", reference, judged, given)
-        return gates + self._query_languages(judged, embeddings)
+        return gates + self._query_languages(ours, embeddings)
 
     def _rankings(
         self, name: str, reference: Reference, judged: JudgedPairs, given: NDArray[np.float32]

@@ -14,6 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from pintower.artifacts import hash_file
 from pintower.config import ExportConfig
 from pintower.data.tables import JUDGMENTS, PINS, read_table
 from pintower.export.distinct_gates import distinct_gate
@@ -40,11 +41,14 @@ class Reference:
         config: sizes and seed of the samples.
         student: the torch side, fp32, with the texts that are frozen beside it.
         data: the data stage's folder; judgments and their pins are read.
+        pins_of: reference of a student with the same pins, whose embeddings of judged pins are
+            taken; see :meth:`shares_pins`.
     """
 
     config: ExportConfig
     student: Student
     data: Path
+    pins_of: "Reference | None" = None
 
     @cached_property
     def query_tokenizer(self) -> Tokenizer:
@@ -130,15 +134,20 @@ class Reference:
             return None
         spoken, pins = stated_languages(table), read_table(self.data, PINS)
         pairs = number_pairs(table["query"].to_list(), table["pin_id"].to_list(), pins)
+        known = None if self.pins_of is None else self.pins_of.judged
         return JudgedPairs(
             pairs=pairs,
             levels=table["level"].to_numpy().astype(np.int64),
             languages=None if spoken is None else spoken.to_numpy().astype(str),
             drawn=table["drawn"].to_numpy(),
             match_features=pair_match_features(pairs, self.student.statistics),
-            pins=self.student.embed_pins(pairs.pins),
+            pins=self.student.embed_pins(pairs.pins) if known is None else known.pins,
             queries=self.student.embed_queries(pairs.queries, self.vectors),
         )
+
+    def shares_pins(self, other: "Reference") -> bool:
+        """Return whether another student has the same pin encoder and scoring head."""
+        return _pin_side(self.student) == _pin_side(other.student)
 
     def distinct_gates(self) -> list[Gate]:
         """Measure whether logged queries differ for their encoder, and real pins for theirs."""
@@ -188,6 +197,16 @@ def _with_odd_pins(pins: pl.DataFrame) -> pl.DataFrame:
     names = [f"odd-{row}" for row in range(len(EDGE_TEXTS))]
     odd = pl.DataFrame({"pin_id": names, "title": EDGE_TEXTS})
     return pl.concat([pins, odd], how="diagonal")
+
+
+def _pin_side(student: Student) -> dict[str, str]:
+    """Return the hashes of the weights of a pin encoder and of a scoring head."""
+    layout = student.layout
+    return {
+        path.relative_to(layout.root).as_posix(): hash_file(path)
+        for folder in (layout.pin_encoder, layout.scoring_head)
+        for path in sorted(folder.rglob("*.safetensors"))
+    }
 
 
 def _judgments(data: Path) -> pl.DataFrame:

@@ -1,19 +1,30 @@
-"""How long graphs take for one query, side by side."""
+"""How long graphs and look-ups take for one query, side by side."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pintower.models.onnx_session import OnnxGraph
 from pintower.progress import track
 
-__all__ = ["Latency", "time_side_by_side"]
+__all__ = ["Call", "Latency", "time_side_by_side"]
 
 _WARM_UP = 20
+
+
+@dataclass(frozen=True)
+class Call:
+    """Something that is timed.
+
+    Attributes:
+        run: takes the inputs of one query.
+        inputs: of each query.
+    """
+
+    run: Callable[..., object]
+    inputs: Sequence[tuple[Any, ...]]
 
 
 @dataclass(frozen=True)
@@ -31,30 +42,23 @@ class Latency:
     calls: int
 
 
-def time_side_by_side(
-    graphs: Mapping[str, OnnxGraph],
-    queries: Mapping[str, Sequence[tuple[NDArray[Any], ...]]],
-    *,
-    rounds: int,
-) -> dict[str, Latency]:
-    """Run queries through each graph, one graph after the other, round after round.
+def time_side_by_side(calls: Mapping[str, Call], *, rounds: int) -> dict[str, Latency]:
+    """Run queries through each call, one call after the other, round after round.
 
     Args:
-        graphs: loaded, by name.
-        queries: the same ones for each graph, inputs of one query each as its own tokenizer makes
-            them.
-        rounds: how often each graph sees all queries; what disturbs the machine meanwhile is spread
-            over all graphs.
+        calls: by name, with the same queries, as each takes them.
+        rounds: how often each sees all queries; what disturbs the machine meanwhile is spread over
+            all calls.
     """
-    taken: dict[str, list[float]] = {name: [] for name in graphs}
-    for name, graph in graphs.items():
-        for inputs in queries[name][:_WARM_UP]:
-            graph.run(*inputs)
+    taken: dict[str, list[float]] = {name: [] for name in calls}
+    for call in calls.values():
+        for inputs in call.inputs[:_WARM_UP]:
+            call.run(*inputs)
     for _ in track(range(rounds), "timing graphs", unit="rounds"):
-        for name, graph in graphs.items():
-            for inputs in queries[name]:
+        for name, call in calls.items():
+            for inputs in call.inputs:
                 begin = time.perf_counter()
-                graph.run(*inputs)
+                call.run(*inputs)
                 taken[name].append(time.perf_counter() - begin)
     return {
         name: Latency(
