@@ -101,28 +101,32 @@ def _table(made: "Plan") -> Table:
     """Return the rows; look-up, scorer and snapshot where the widths differ."""
     several = len(made.widths) > 1
     spoken = any(row.language for row in made.rows)
+    times = ("p50, p99 ms", "look-up, scorer", "total ms") if several else ("p50 ms", "p99 ms")
+    sizes = ("MB", "snapshot") if several else ("MB",)
     table = Table()
-    for title in ("student", "layers", "width", "target"):
-        table.add_column(title, no_wrap=title == "target")
-    more = ("look-up + scorer", "total ms", "snapshot MB") if several else ()
-    language = ("language that loses most",) if spoken else ()
-    for title in ("p50 ms", "p99 ms", *more, "MB", "nDCG@20 lost", *language, ""):
-        table.add_column(title)
+    for title in ("student", "layers", "width", "target", *times, *sizes, "nDCG@20 lost"):
+        table.add_column(title, no_wrap=title == "target", overflow="fold")
+    for title in (*(("language",) if spoken else ()), ""):
+        table.add_column(title, overflow="fold")
     for row in made.rows:
-        pins = f"{row.look_up.p50_ms:.3f} + {row.scorer.p50_ms:.3f}"
-        served = (pins, f"{row.cost_ms:.3f}", f"{row.snapshot_bytes / 1e6:.1f}")
-        told = f"{row.language} {row.language_loss:+.2%}" if row.language else ""
+        own, pins = (
+            [f"{ms:.3f}" for ms in parts]
+            for parts in (
+                (row.latency.p50_ms, row.latency.p99_ms),
+                (row.look_up.p50_ms, row.scorer.p50_ms),
+            )
+        )
+        together = (", ".join(own), ", ".join(pins), f"{row.cost_ms:.3f}")
         table.add_row(
             row.student,
             str(row.layers or ""),
             str(row.width),
             row.target,
-            f"{row.latency.p50_ms:.3f}",
-            f"{row.latency.p99_ms:.3f}",
-            *(served if several else ()),
+            *(together if several else own),
             f"{row.megabytes:.1f}",
+            *([f"{row.snapshot_bytes / 1e6:.1f}"] if several else []),
             f"{row.ndcg_loss:+.2%} ({row.ndcg_low:+.2%} to {row.ndcg_high:+.2%})",
-            *((told,) if spoken else ()),
+            *([f"{row.language} {row.language_loss:+.2%}"] if spoken else []),
             row.verdict,
         )
     return table
