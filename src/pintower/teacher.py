@@ -45,6 +45,8 @@ logger = logging.getLogger(__name__)
 
 _FEWEST_HELD_OUT = 50
 """Queries of a validation split; with fewer, some of the training queries are held out too."""
+_MOST_HELD_OUT = 300
+"""Queries of a validation split that are looked at."""
 _SET_ASIDE = 5
 """One training query of so many."""
 _CHECKPOINTS = "checkpoints"
@@ -192,20 +194,30 @@ def _split(judgments: pl.DataFrame, seed: int) -> tuple[pl.DataFrame, pl.DataFra
     """Return judgments to train on, those of held-out queries, and what these are, as JSON.
 
     Where the validation split has few queries, a fifth of the training queries is held out too, if
-    enough of them are left.
+    enough of them are left; where it has very many, some are drawn: each check reads all of them.
     """
     parts = {name: judgments.filter(pl.col("split") == name) for name in ("train", "validation")}
     training, held_out = parts["train"], parts["validation"]
     forms = normal_forms(judgments["query"].unique())
-    given = len({forms[query] for query in held_out["query"].unique()})
+    random = np.random.default_rng(seed)
+
+    def drawn(table: pl.DataFrame, count: int) -> pl.Series:
+        """Return which rows have one of so many random queries."""
+        names = sorted({forms[query] for query in table["query"].unique()})
+        chosen = {names[number] for number in random.permutation(len(names))[:count].tolist()}
+        return pl.Series([forms[query] in chosen for query in table["query"]], dtype=pl.Boolean)
+
+    given, count = (
+        len({forms[q] for q in part["query"].unique()}) for part in (held_out, training)
+    )
     told: dict[str, Any] = {"of_validation_split": given, "of_training_split": 0}
-    names = sorted({forms[query] for query in training["query"].unique()})
-    count = len(names) // _SET_ASIDE
-    if given < _FEWEST_HELD_OUT and len(names) - count >= FEWEST_QUERIES:
-        order = np.random.default_rng(seed).permutation(len(names))
-        aside = {names[number] for number in order[:count].tolist()}
-        there = pl.Series([forms[query] in aside for query in training["query"]], dtype=pl.Boolean)
+    aside = count // _SET_ASIDE
+    if given > _MOST_HELD_OUT:
+        held_out = held_out.filter(drawn(held_out, _MOST_HELD_OUT))
+        told["of_validation_split"] = _MOST_HELD_OUT
+    elif given < _FEWEST_HELD_OUT and count - aside >= FEWEST_QUERIES:
+        there = drawn(training, aside)
         held_out = pl.concat([held_out, training.filter(there)])
         training = training.filter(~there)
-        told["of_training_split"] = count
+        told["of_training_split"] = aside
     return training, held_out, told

@@ -22,7 +22,7 @@ from pintower.models.pairs import number_pairs
 from pintower.models.pin_inputs import pin_texts
 from pintower.teacher import run
 from pintower.text.rendering import render_pin
-from tests.training.conftest import THINGS, judge, write_data
+from tests.training.conftest import THINGS, judge, judge_many, write_data
 
 
 def test_teacher_learns_levels_that_follow_from_the_words(
@@ -64,6 +64,27 @@ def test_a_teacher_starts_as_the_fitted_baseline_and_keeps_no_step_that_is_worse
     assert "best baseline" in metrics["reason"]
     assert metrics["queries"] == 16  # a fifth of the twenty training queries is held out
     assert metrics["held_out_queries"] == {"of_validation_split": 0, "of_training_split": 4}
+
+
+def test_of_very_many_held_out_queries_some_are_looked_at(
+    tiny_pins: pl.DataFrame,
+    tmp_path: Path,
+    teacher_config: TeacherConfig,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """None of the others is learned from."""
+    monkeypatch.setattr(stage, "_MOST_HELD_OUT", 3)
+    judgments = judge_many(tiny_pins)
+    held_out = judgments["query"].unique(maintain_order=True)[:5]
+    split = pl.when(pl.col("query").is_in(held_out.implode())).then(pl.lit("validation"))
+    judgments = judgments.with_columns(split=split.otherwise(pl.col("split")))
+    data = write_data(tmp_path / "data", tiny_pins, judgments=judgments)
+    run(teacher_config.model_copy(update={"epochs": 1}), {"data": data}, tmp_path)
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert metrics["held_out_queries"] == {"of_validation_split": 3, "of_training_split": 0}
+    assert metrics["validation"]["queries"] == 3
+    left = judgments.filter(split="train")
+    assert (metrics["queries"], metrics["pairs"]) == (left["query"].n_unique(), len(left))
 
 
 def test_a_loaded_teacher_judges_as_the_saved_one(
