@@ -149,7 +149,7 @@ def measure(
         }
         if peer:
             seconds = sum(each.get("seconds", 0.0) for each in figures.values())
-            figures["peer"] = tune_peer(place, loaded.student.query_encoder, found, seconds)
+            figures["peer"] = tune_peer(place, figures["student"]["query_encoder"], found, seconds)
             scores = pl.read_parquet(place / _PEER)["score"]
             found = found.with_columns(scores.alias("biencoder"))
         parts.append(found)

@@ -16,7 +16,7 @@ STAGES = {
     "bench", "evaluation", "export", "labels", "pins", "release", "report", "repository",
     "student", "teacher",
 }  # fmt: skip
-TOP = {"__main__", "cli", "forecast", "keys", "pipeline", "stages"}
+TOP = {"__main__", "cli", "encoder_choice", "forecast", "keys", "outlook", "pipeline", "stages"}
 
 
 def layer(name: str) -> int:

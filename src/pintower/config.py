@@ -12,6 +12,8 @@ from pintower.targets import Precision, Serving
 from pintower.triton_releases import ReleaseName
 
 __all__ = [
+    "AUTO",
+    "ENCODERS",
     "BenchConfig",
     "ChangeRule",
     "DataConfig",
@@ -26,6 +28,14 @@ __all__ = [
     "SyntheticConfig",
     "TeacherConfig",
 ]
+
+AUTO = "auto"
+"""Stands for an encoder that knows the languages of the dataset."""
+ENCODERS = {
+    "teacher": ("encoder", "similarity_encoder"),
+    "student": ("query_encoder", "pin_encoder"),
+}
+"""The keys that name an encoder, by section."""
 
 PinSource = Literal["title", "description", "caption", "board_titles", "engaged_queries"]
 PinSources = Annotated[tuple[PinSource, ...], Field(min_length=1)]
@@ -411,9 +421,18 @@ class ReportConfig(_Section):
 
 
 class Recipe(_Section):
-    """One run: a section a stage."""
+    """One run: a section a stage.
+
+    Attributes:
+        name: of the run.
+        encoder: of the teacher, its start and both towers, where their sections name none;
+            ``auto``, there or here, takes one that knows the dataset's languages
+            (:mod:`pintower.encoder_choice`).
+        until: the last stage.
+    """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+    encoder: str = "all-MiniLM-L6-v2"
     until: Literal[
         "data", "teacher", "labels", "student", "evaluation", "export", "pins", "repository",
         "bench", "report",
@@ -428,3 +447,29 @@ class Recipe(_Section):
     repository: RepositoryConfig = RepositoryConfig()
     bench: BenchConfig = BenchConfig()
     report: ReportConfig = ReportConfig()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in_encoder(cls, values: Any) -> Any:
+        """Put the recipe's encoder where a section names none."""
+        if not isinstance(values, dict) or "encoder" not in values:
+            return values
+        filled = dict(values)
+        for section, keys in ENCODERS.items():
+            given = values.get(section, {})
+            if isinstance(given, dict):
+                # Of an encoder taken as it is, the pins' is the queries'.
+                open_keys = keys[:1] if given.get("method") == "encoder" else keys
+                filled[section] = {**dict.fromkeys(open_keys, values["encoder"]), **given}
+        return filled
+
+    def open_encoders(self) -> dict[str, list[str]]:
+        """Return the keys that leave an encoder to the data, by section; none where none is open.
+
+        A section that has no such key is left out.
+        """
+        found = {
+            section: [key for key in keys if getattr(getattr(self, section), key) == AUTO]
+            for section, keys in ENCODERS.items()
+        }
+        return {section: keys for section, keys in found.items() if keys}

@@ -14,10 +14,10 @@ from pathlib import Path
 from pintower.artifacts import Manifest, hash_files, hash_json, read_manifest
 from pintower.config import Recipe
 from pintower.keys import Input, changed_parts, data_view, stage_parts
-from pintower.pipeline import given_inputs, require_places
-from pintower.stages import Stage
+from pintower.pipeline import Begun, given_inputs, require_places
+from pintower.stages import STAGES, Stage
 
-__all__ = ["Forecast", "forecast"]
+__all__ = ["Forecast", "forecast", "settled_recipe"]
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ def forecast(
     *,
     given: Mapping[str, Path] | None = None,
     force_from: str | None = None,
+    begun: Begun | None = None,
 ) -> list[Forecast]:
     """Tell what :func:`pintower.pipeline.run_stages` would do, with the same arguments.
 
@@ -68,7 +69,30 @@ def forecast(
                 open_ended.append(stage.name)
             if folder.is_dir():
                 inputs[stage.name] = Input(folder, _content(folder))
+            if stage.name == "data":
+                from pintower.encoder_choice import settled  # polars takes a while to import
+
+                recipe = settled(recipe, folder)
+                if begun is not None:
+                    begun(recipe, folder)
     return told
+
+
+def settled_recipe(recipe: Recipe, workdir: Path) -> Recipe:
+    """Return a recipe as a run would settle it, see :mod:`pintower.encoder_choice`.
+
+    Raises:
+        DatasetError: if something is open and the dataset cannot be used.
+    """
+    found = recipe
+
+    def keep(settled: Recipe, data: Path) -> None:
+        nonlocal found
+        found = settled
+
+    if recipe.open_encoders():
+        forecast(STAGES[:1], recipe, workdir, begun=keep)
+    return found
 
 
 def _foresee(

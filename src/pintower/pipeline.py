@@ -8,7 +8,7 @@ import importlib
 import logging
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,9 +27,12 @@ from pintower.errors import InputError
 from pintower.keys import Input, changed_parts, data_view, stage_parts
 from pintower.stages import Stage
 
-__all__ = ["Outcome", "given_inputs", "require_own", "require_places", "run_stages"]
+__all__ = ["Begun", "Outcome", "given_inputs", "require_own", "require_places", "run_stages"]
 
 logger = logging.getLogger(__name__)
+
+Begun = Callable[[Recipe, Path], None]
+"""Takes a recipe whose open keys are settled, and the data stage's folder."""
 
 _VIEWS = ".views"
 """Folder in the work folder, there while a stage runs."""
@@ -59,6 +62,7 @@ def run_stages(
     *,
     given: Mapping[str, Path] | None = None,
     force_from: str | None = None,
+    begun: Begun | None = None,
 ) -> list[Outcome]:
     """Run the stages that are not complete and unchanged.
 
@@ -68,6 +72,7 @@ def run_stages(
         workdir: made if absent.
         given: folders made elsewhere that stand for a stage (``{"student": path}``).
         force_from: run this stage and the later ones whatever their manifests say.
+        begun: called when the data is there, with the recipe as it is settled by it.
 
     Returns:
         One outcome a stage.
@@ -84,6 +89,12 @@ def run_stages(
         for stage in stages:
             forced = forced or stage.name == force_from
             outcomes.append(_run_stage(stage, recipe, workdir, inputs, force=forced))
+            if stage.name == "data":
+                from pintower.encoder_choice import settled  # polars takes a while to import
+
+                recipe = settled(recipe, inputs["data"].folder)
+                if begun is not None:
+                    begun(recipe, inputs["data"].folder)
     return outcomes
 
 

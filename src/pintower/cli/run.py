@@ -1,5 +1,6 @@
 """``pintower run``: a recipe from its dataset to the report."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -8,12 +9,15 @@ import typer
 from rich.table import Table
 
 from pintower.cli.output import print_json, stdout
-from pintower.forecast import Forecast, forecast
+from pintower.config import Recipe
+from pintower.forecast import Forecast, forecast, settled_recipe
 from pintower.pipeline import Outcome, run_stages
 from pintower.recipes import find_recipe, load_recipe
 from pintower.stages import STAGES, select_stages
 
 __all__ = ["print_forecast", "print_outcomes", "run"]
+
+logger = logging.getLogger(__name__)
 
 _STAGES = ", ".join(stage.name for stage in STAGES)
 
@@ -49,16 +53,26 @@ def run(
 ) -> None:
     """Run a recipe: every stage that is not complete and unchanged."""
     loaded = load_recipe(find_recipe(recipe), settings or [])
-    if show:
-        print_json(loaded.model_dump(mode="json"))
-        return
     folder = workdir or Path("artifacts") / loaded.name
-    stages = select_stages(loaded, until, start)
-    if dry_run:
-        print_forecast(forecast(stages, loaded, folder, force_from=start), folder, as_json=as_json)
+    if show:
+        print_json(settled_recipe(loaded, folder).model_dump(mode="json"))
         return
-    outcomes = run_stages(stages, loaded, folder, force_from=start)
+    stages = select_stages(loaded, until, start)
+    begun = _tell if "student" in [stage.name for stage in stages] else None
+    if dry_run:
+        told = forecast(stages, loaded, folder, force_from=start, begun=begun)
+        print_forecast(told, folder, as_json=as_json)
+        return
+    outcomes = run_stages(stages, loaded, folder, force_from=start, begun=begun)
     print_outcomes(outcomes, folder, as_json=as_json)
+
+
+def _tell(recipe: Recipe, data: Path) -> None:
+    """Say at the beginning what there is and what will be done with it."""
+    from pintower.outlook import outlook  # polars takes a while to import
+
+    for line in outlook(recipe, data):
+        logger.info("%s", line)
 
 
 def print_outcomes(outcomes: Sequence[Outcome], workdir: Path, *, as_json: bool) -> None:

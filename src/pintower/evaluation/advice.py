@@ -64,7 +64,7 @@ def advice(
         named = ", ".join(sorted(foreign, key=lambda name: -foreign[name])[:5])
         found.append(
             f"{round(100 * sum(foreign.values()))} % of the held-out judgments are in other "
-            f"languages than English ({named}): take an encoder that knows them; "
-            f"{encoder or 'the present one'} may not."
+            f"languages than English ({named}): take an encoder that knows them "
+            f"(encoder); {encoder or 'the present one'} may not."
         )
     return found

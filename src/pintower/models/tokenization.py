@@ -1,5 +1,6 @@
 """Text to token ids, the same way in training, export and serving."""
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,14 @@ from tokenizers import Encoding, Tokenizer
 from pintower.artifacts import read_json
 from pintower.errors import StudentError
 
-__all__ = ["TokenRows", "load_tokenizer", "open_tokenizer", "pad_tokens", "token_batch"]
+__all__ = [
+    "TokenRows",
+    "load_tokenizer",
+    "open_tokenizer",
+    "pad_tokens",
+    "token_batch",
+    "unknown_id",
+]
 
 _TOKENIZED = 512
 """Texts that a thread tokenizes at once."""
@@ -91,6 +99,15 @@ def pad_tokens(
         row[: len(encoding)] = encoding.ids
     mask = np.arange(ids.shape[1]) < np.array(lengths, dtype=np.int64)[:, None]
     return ids, mask.astype(np.int64)
+
+
+def unknown_id(tokenizer: Tokenizer) -> int:
+    """Return the id of the unknown token; -1 where every text has tokens of its own."""
+    model = json.loads(tokenizer.to_str())["model"]
+    if model.get("unk_id") is not None:
+        return int(model["unk_id"])
+    number = tokenizer.token_to_id(model.get("unk_token") or "")
+    return -1 if number is None else int(number)
 
 
 @dataclass(frozen=True)

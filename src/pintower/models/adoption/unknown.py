@@ -1,6 +1,5 @@
 """What of a dataset's texts an encoder's tokenizer does not know: it cannot tell those apart."""
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer
 
-from pintower.models.tokenization import TokenRows
+from pintower.models.tokenization import TokenRows, unknown_id
 
 __all__ = ["unknown_tokens", "warn_of_unknown"]
 
@@ -40,7 +39,7 @@ def unknown_tokens(
         ``share`` of all tokens; ``languages``, for each language with at least 50 tokens, the
         share of its own.
     """
-    number = _unknown_id(tokenizer)
+    number = unknown_id(tokenizer)
     ends = np.cumsum(np.concatenate([[0], rows.ids == number]))
     unknown = ends[rows.starts + rows.lengths] - ends[rows.starts]
     around = tokenizer.encode(prefix)
@@ -53,15 +52,6 @@ def unknown_tokens(
         if tokens[own].sum() >= _FEWEST:
             shares[language] = float(unknown[own].sum() / tokens[own].sum())
     return {"share": float(unknown.sum() / max(1, tokens.sum())), "languages": shares}
-
-
-def _unknown_id(tokenizer: Tokenizer) -> int:
-    """Return the id of the unknown token; -1 where every text has tokens of its own."""
-    model = json.loads(tokenizer.to_str())["model"]
-    if model.get("unk_id") is not None:
-        return int(model["unk_id"])
-    number = tokenizer.token_to_id(model.get("unk_token") or "")
-    return -1 if number is None else int(number)
 
 
 def warn_of_unknown(measured: Mapping[str, Mapping[str, Any]]) -> None:
