@@ -2,12 +2,14 @@
 
 import functools
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
+from transformers import PreTrainedModel
 
 __all__ = [
     "CLIP",
@@ -15,6 +17,7 @@ __all__ = [
     "Stepper",
     "autocast",
     "multiplies_bf16",
+    "quick_gradients",
     "training_device",
     "warm_up_and_decay",
 ]
@@ -50,6 +53,26 @@ def multiplies_bf16(device: str) -> bool:
         return True
     logger.info("This CPU has no bfloat16 arithmetic; models are trained and scored in fp32.")
     return False
+
+
+@contextmanager
+def quick_gradients(*modules: nn.Module) -> Iterator[None]:
+    """Compute attention inside the block by single products where modules are trained on a CPU.
+
+    In one fused call its gradients take a quarter to a third of a training step there.
+    """
+    changed: list[tuple[PreTrainedModel, str]] = []
+    if training_device().type == "cpu":
+        models = [part for module in modules for part in module.modules()]
+        found = {id(part): part for part in models if isinstance(part, PreTrainedModel)}
+        changed = [(part, part.config._attn_implementation) for part in found.values()]
+    for model, _ in changed:
+        model.set_attn_implementation("eager")
+    try:
+        yield
+    finally:
+        for model, before in changed:
+            model.set_attn_implementation(before)
 
 
 def warm_up_and_decay(steps: int, warmup_share: float) -> Callable[[int], float]:

@@ -20,7 +20,13 @@ from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader
 from transformers import PrinterCallback, Trainer, TrainingArguments
 
-from pintower.models.optimization import CLIP, WEIGHT_DECAY, training_device, warm_up_and_decay
+from pintower.models.optimization import (
+    CLIP,
+    WEIGHT_DECAY,
+    quick_gradients,
+    training_device,
+    warm_up_and_decay,
+)
 from pintower.models.watch import Outcome, Watch, last_checkpoint, load_trained, save_trained
 
 __all__ = ["Collate", "Group", "Plan", "layer_groups", "train"]
@@ -102,7 +108,8 @@ def train(
         checkpoint = last_checkpoint(folder)
         trainer = _Trainer(module, batches, collate, groups, plan, folder, watch)
         try:
-            trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+            with quick_gradients(module):
+                trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
         finally:
             watch.close()
     module.to(training_device())

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from pintower.errors import StudentError
 from pintower.models.encoders import layer_stack
-from pintower.models.optimization import Stepper, autocast, training_device
+from pintower.models.optimization import Stepper, autocast, quick_gradients, training_device
 from pintower.models.tokenization import token_batch
 from pintower.progress import track
 
@@ -88,17 +88,19 @@ def distil(
             module.p = 0.0
     stepper = Stepper([(cut.parameters(), _LEARNING_RATE)], steps, _WARM_UP)
     batches = _batches(tokenizer, texts)
-    for _ in track(range(steps), "distilling the query encoder", unit="steps"):
-        ids, mask = (torch.from_numpy(part).to(device) for part in next(batches))
-        with autocast(device, bf16):
-            with torch.no_grad():
-                wanted_tokens, wanted = _forward(full, ids, mask)
-            tokens, given = _forward(cut, ids, mask)
-        apart = 1 - (given.float() * wanted.float()).sum(dim=1).mean()
-        weights = mask[..., None].float()
-        error = (tokens.float() - wanted_tokens.float()).square() * weights
-        hidden = error.sum() / weights.sum() / tokens.shape[-1]
-        stepper.step(_EMBEDDING_WEIGHT * apart + _TOKEN_WEIGHT * hidden)
+    steady = track(range(steps), "distilling the query encoder", unit="steps")
+    with quick_gradients(cut):
+        for _ in steady:
+            ids, mask = (torch.from_numpy(part).to(device) for part in next(batches))
+            with autocast(device, bf16):
+                with torch.no_grad():
+                    wanted_tokens, wanted = _forward(full, ids, mask)
+                tokens, given = _forward(cut, ids, mask)
+            apart = 1 - (given.float() * wanted.float()).sum(dim=1).mean()
+            weights = mask[..., None].float()
+            error = (tokens.float() - wanted_tokens.float()).square() * weights
+            hidden = error.sum() / weights.sum() / tokens.shape[-1]
+            stepper.step(_EMBEDDING_WEIGHT * apart + _TOKEN_WEIGHT * hidden)
     full.to("cpu")
     cut.to("cpu").eval()
 
