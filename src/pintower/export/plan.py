@@ -161,7 +161,8 @@ def make_plan(
             own = (reference.pins_of or reference).student
             place = own.layout.root
             if place not in costs:
-                costs[place] = _pin_cost(own, settings[0], pins, Path(temporary) / place.name)
+                part = Path(temporary) / str(len(costs))
+                costs[place] = _pin_cost(own, settings[0], pins, part)
             built += [_build(reference, target, first, folder, costs[place]) for target in settings]
         calls = {name: call for each in built for name, call in each.calls(asked, requests).items()}
         latency = time_side_by_side(calls, rounds=rounds)
