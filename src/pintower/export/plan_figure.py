@@ -11,6 +11,9 @@ from pintower.figures import COLOURS, INK, plot_style, to_svg
 
 __all__ = ["plan_plot"]
 
+_FAR_APART = 3
+"""Times between the fastest and the slowest from which on the axis is logarithmic."""
+
 
 def plan_plot(plan: Plan) -> str:
     """Return milliseconds against the loss of nDCG@20 with its interval, as SVG.
@@ -45,11 +48,9 @@ def plan_plot(plan: Plan) -> str:
                 [row.cost_ms], [100 * row.ndcg_loss], s=220, facecolors="none",
                 edgecolors=INK, linewidths=1.5,
             )  # fmt: skip
-        axes.set_xscale("log")
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.xaxis.set_minor_formatter(
-            FuncFormatter(lambda value, _: f"{value:g}" if f"{value:.0e}"[0] in "25" else "")
-        )
+        costs = [row.cost_ms for row in plan.rows]
+        if max(costs) > _FAR_APART * min(costs):
+            _set_log_scale(axes)
         axes.set_xlabel(
             f"milliseconds a query with {plan.candidates} pins, median, one thread "
             "(numbers: layers × width)"
@@ -59,6 +60,14 @@ def plan_plot(plan: Plan) -> str:
         axes.set_ylabel("loss of nDCG@20, %")
         axes.legend(frameon=False, labelcolor=INK, loc="lower left", bbox_to_anchor=(0, 1), ncols=4)
     return to_svg(figure)
+
+
+def _set_log_scale(axes: Axes) -> None:
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(
+        FuncFormatter(lambda value, _: f"{value:g}" if f"{value:.0e}"[0] in "25" else "")
+    )
 
 
 def _draw(axes: Axes, rows: Sequence[PlanRow], target: str, colour: str, *, several: bool) -> None:
