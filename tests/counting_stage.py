@@ -18,3 +18,7 @@ def run(config: Any, inputs: Mapping[str, Path], folder: Path) -> dict[str, Any]
     read = "".join((path / "out.txt").read_text() for path in inputs.values())
     (folder / "out.txt").write_text(read + str(BEHAVIOUR.get(name, "x")))
     return {"left": left}
+
+
+def expected_seconds(situation: Any) -> tuple[float, float]:
+    return 60.0 * situation.pace.query, 60.0 * situation.pace.pin

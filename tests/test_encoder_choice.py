@@ -161,5 +161,6 @@ def test_the_outlook_says_what_there_is_and_what_follows(tmp_path: Path) -> None
     lines = dict(line.split(": ", 1) for line in outlook(recipe, work / "data"))
     assert lines["pins"] == "1"
     assert lines["judgments"] == lines["impressions"] == "none"
+    assert lines["languages of the pins, as stated"] == "none"
     assert lines["teacher"].startswith("none, there are no judgments")
     assert lines["student"].startswith("the encoder as it is, since")

@@ -8,11 +8,12 @@ import pytest
 
 from pintower.artifacts import read_json, read_manifest, write_json
 from pintower.cli.run import print_forecast
-from pintower.config import LabelsConfig, Recipe
+from pintower.config import DataConfig, LabelsConfig, Recipe
 from pintower.errors import InputError
+from pintower.estimates.pace import Pace
 from pintower.forecast import Forecast, forecast
 from pintower.pipeline import run_stages
-from pintower.stages import Stage
+from pintower.stages import STAGES, Stage
 from tests import counting_stage
 
 CHAIN = (
@@ -125,3 +126,41 @@ def test_nothing_known_of_the_time_is_said_as_unknown(
     printed = capsys.readouterr().out
     assert "How long it takes is unknown" in printed
     assert "About 0.0" not in printed
+
+
+def paced(name: str) -> Stage:
+    return Stage(name, "tests.counting_stage", (), estimate="tests.counting_stage")
+
+
+def test_the_pace_is_measured_once_and_only_where_something_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: list[Path] = []
+    pace = Pace(1.0, 2.0, 3.0, 0.0, None, {})
+
+    def measure(recipe: Recipe, data: Path) -> Pace:
+        measured.append(data)
+        return pace
+
+    monkeypatch.setattr("pintower.estimates.pace.measure_pace", measure)
+    dataset = tmp_path / "dataset"
+    dataset.mkdir()
+    (dataset / "pins.jsonl").write_text('{"pin_id": "a", "title": "red shoes"}\n')
+    recipe = Recipe(name="test", data=DataConfig(path=dataset, judgments_required=False))
+    stages = (STAGES[0], paced("teacher"), paced("student"))
+    found = {item.stage: item for item in forecast(stages, recipe, tmp_path / "work")}
+    assert (found["teacher"].minutes, found["teacher"].most) == (1.0, 2.0)
+    assert len(measured) == 1
+    run_stages(stages, recipe, tmp_path / "work")
+    assert (
+        states({item.stage: item for item in forecast(stages, recipe, tmp_path / "work")})
+        == ["up to date"] * 3
+    )
+    assert len(measured) == 1
+
+
+def test_the_pace_of_a_student_made_elsewhere_is_not_the_recipes(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    stages = (paced("teacher"),)
+    (item,) = forecast(stages, RECIPE, tmp_path / "work", given={"student": tmp_path / "mine"})
+    assert item.minutes is None

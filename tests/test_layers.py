@@ -16,7 +16,10 @@ STAGES = {
     "bench", "evaluation", "export", "labels", "pins", "release", "report", "repository",
     "student", "teacher",
 }  # fmt: skip
-TOP = {"__main__", "cli", "encoder_choice", "forecast", "keys", "outlook", "pipeline", "stages"}
+TOP = {
+    "__main__", "cli", "encoder_choice", "estimates", "forecast", "keys", "outlook", "pipeline",
+    "stages",
+}  # fmt: skip
 
 
 def layer(name: str) -> int:

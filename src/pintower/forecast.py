@@ -7,15 +7,22 @@ may have to run as well.
 
 import importlib
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pintower.artifacts import Manifest, hash_files, hash_json, read_manifest
 from pintower.config import Recipe
 from pintower.keys import Input, changed_parts, data_view, stage_parts
 from pintower.pipeline import Begun, given_inputs, require_places
 from pintower.stages import STAGES, Stage
+
+if TYPE_CHECKING:
+    from pintower.estimates.pace import Pace
+    from pintower.estimates.situation import Seconds
 
 __all__ = ["Forecast", "forecast", "settled_recipe"]
 
@@ -28,13 +35,16 @@ class Forecast:
         stage: its name.
         state: ``runs``, ``may run`` (as what it reads comes out) or ``up to date``.
         why: reasons; of a stage that is up to date, what it was drawn from and no longer is.
-        minutes: it would take, by its last run; None where that does not tell.
+        minutes: it would take at least, by the pace of this machine or its last run; None where
+            neither tells.
+        most: minutes at most, as what it reads comes out.
     """
 
     stage: str
     state: str
     why: tuple[str, ...]
     minutes: float | None
+    most: float | None
 
 
 def forecast(
@@ -54,19 +64,23 @@ def forecast(
     """
     inputs = given_inputs(given)
     require_places(stages, recipe, workdir)
+    pace = _Pace(known="student" not in inputs)
     open_ended: list[str] = []
     told: list[Forecast] = []
     forced = False
     with tempfile.TemporaryDirectory(prefix="pintower-") as aside:
         for stage in stages:
             forced = forced or stage.name == force_from
-            item = _foresee(stage, recipe, workdir, inputs, open_ended, force=forced)
-            told.append(item)
+            item = _foresee(stage, recipe, workdir, inputs, open_ended, pace, force=forced)
             folder = stage.place(workdir)
             if item.state != "up to date" and stage.name == "data":
+                started = time.monotonic()
                 folder = _prepare(stage, recipe, Path(aside))
+                minutes = (time.monotonic() - started) / 60
+                item = replace(item, minutes=minutes, most=minutes)
             elif item.state != "up to date":
                 open_ended.append(stage.name)
+            told.append(item)
             if folder.is_dir():
                 inputs[stage.name] = Input(folder, _content(folder))
             if stage.name == "data":
@@ -101,6 +115,7 @@ def _foresee(
     workdir: Path,
     inputs: Mapping[str, Input],
     open_ended: Sequence[str],
+    pace: "_Pace",
     *,
     force: bool,
 ) -> Forecast:
@@ -109,11 +124,12 @@ def _foresee(
     state, why = _state(stage, recipe, folder, manifest, inputs, open_ended)
     if force:
         state, why = "runs", ["asked for"]
-    minutes = None
-    if manifest is not None and state != "up to date":
+    seconds = None
+    if state != "up to date":
         known = {name: inputs[name].folder for name in inputs if name not in open_ended}
-        minutes = _minutes(stage, recipe, known, folder, manifest)
-    return Forecast(stage.name, state, tuple(why), minutes)
+        seconds = _seconds(stage, recipe, known, folder, manifest, pace)
+    least, most = (None, None) if seconds is None else (part / 60 for part in seconds)
+    return Forecast(stage.name, state, tuple(why), least, most)
 
 
 def _state(
@@ -142,14 +158,43 @@ def _state(
     return "up to date", []
 
 
-def _minutes(
-    stage: Stage, recipe: Recipe, known: Mapping[str, Path], folder: Path, manifest: Manifest
-) -> float | None:
-    if not stage.estimate:
-        return manifest.seconds / 60
-    expected = importlib.import_module(stage.estimate).expected_seconds
-    seconds = expected(getattr(recipe, stage.name), known, folder, manifest)
-    return None if seconds is None else seconds / 60
+class _Pace:
+    """The pace of this machine, measured when it is first asked for.
+
+    Args:
+        known: whether the recipe's models are those that run; a student made elsewhere is not.
+    """
+
+    def __init__(self, *, known: bool) -> None:
+        self.known = known
+        self._measured: Pace | None = None
+
+    def of(self, recipe: Recipe, data: Path) -> "Pace":
+        """Return it, for a recipe's models and a data folder's texts."""
+        if self._measured is None:
+            from pintower.estimates.pace import measure_pace  # torch takes seconds to import
+
+            self._measured = measure_pace(recipe, data)
+        return self._measured
+
+
+def _seconds(
+    stage: Stage,
+    recipe: Recipe,
+    known: Mapping[str, Path],
+    folder: Path,
+    manifest: Manifest | None,
+    pace: _Pace,
+) -> "Seconds | None":
+    last = None if manifest is None else (manifest.seconds, manifest.seconds)
+    if not stage.estimate or "data" not in known or (manifest is None and not pace.known):
+        return last
+    from pintower.estimates.situation import Situation
+
+    measure = partial(pace.of, recipe, known["data"])
+    situation = Situation(recipe, known, folder, manifest, measure)
+    found: Seconds | None = importlib.import_module(stage.estimate).expected_seconds(situation)
+    return found
 
 
 def _prepare(stage: Stage, recipe: Recipe, folder: Path) -> Path:

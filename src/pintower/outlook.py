@@ -45,9 +45,10 @@ def _judged(judgments: pl.DataFrame) -> str:
 
 def _languages(languages: pl.Series) -> str:
     """Return the pins' languages with their shares, most first."""
-    if not languages.count():
+    stated = languages.fill_null("")
+    counts = stated.value_counts(sort=True, normalize=True, name="share")
+    if not any(counts["language"]):
         return "none"
-    counts = languages.value_counts(sort=True, normalize=True, name="share")
     return ", ".join(f"{name or 'not stated'} {share:.0%}" for name, share in counts.iter_rows())
 
 

@@ -30,8 +30,8 @@ _listener: Listener | None = None
 
 
 @contextmanager
-def listening(listener: Listener) -> Iterator[None]:
-    """Send progress to ``listener`` inside the block."""
+def listening(listener: Listener | None) -> Iterator[None]:
+    """Send progress to ``listener`` inside the block; to nobody without one."""
     global _listener
     previous, _listener = _listener, listener
     try:

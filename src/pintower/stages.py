@@ -22,8 +22,8 @@ class Stage:
         assets: hand-written folders it builds from.
         view: what it reads of the data, one of :data:`pintower.data.views.VIEWS`; the whole folder
             without one.
-        estimate: module whose ``expected_seconds`` tells how long it would take; without one it is
-            expected to take as long as its last run.
+        estimate: module whose ``expected_seconds`` tells how long it would take
+            (:mod:`pintower.estimates`); without one it is expected to take as long as its last run.
     """
 
     name: str
@@ -42,13 +42,18 @@ class Stage:
 
 STAGES = (
     Stage("data", "pintower.data.prepare", ()),
-    Stage("teacher", "pintower.teacher", ("data",), resumable=True, view="teacher"),
-    Stage("labels", "pintower.labels", ("data", "teacher"), resumable=True, view="labels"),
-    Stage("student", "pintower.student", ("data", "labels"), resumable=True, view="student"),
-    Stage("evaluation", "pintower.evaluation", ("data", "teacher", "student"), view="evaluation"),
-    Stage("export", "pintower.export", ("data", "student"), assets=("export",), view="export"),
+    Stage("teacher", "pintower.teacher", ("data",), resumable=True, view="teacher",
+          estimate="pintower.estimates.teacher"),
+    Stage("labels", "pintower.labels", ("data", "teacher"), resumable=True, view="labels",
+          estimate="pintower.estimates.labels"),
+    Stage("student", "pintower.student", ("data", "labels"), resumable=True, view="student",
+          estimate="pintower.estimates.student"),
+    Stage("evaluation", "pintower.evaluation", ("data", "teacher", "student"), view="evaluation",
+          estimate="pintower.estimates.evaluation"),
+    Stage("export", "pintower.export", ("data", "student"), assets=("export",), view="export",
+          estimate="pintower.estimates.export"),
     Stage("pins", "pintower.pins", ("data", "student", "export"), resumable=True, view="pins",
-          estimate="pintower.pins.preview"),
+          estimate="pintower.estimates.pins"),
     Stage("repository", "pintower.repository", ("data", "export", "pins"), folder="models",
           assets=("triton_models",), view="repository"),
     Stage("bench", "pintower.bench", ("data", "pins", "repository"), view="bench"),

@@ -39,7 +39,7 @@ from pintower.models.teacher_start import (
 from pintower.models.verdict import judge_teacher
 from pintower.text.match_features import MatchStatistics
 
-__all__ = ["run"]
+__all__ = ["run", "split_off"]
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ def run(config: TeacherConfig, inputs: Mapping[str, Path], folder: Path) -> dict
             "The dataset's judgments are held out, none of them for training, and the teacher "
             "needs some. Add judgments or lower data.validation_share and data.test_share."
         )
-    training, held_out, told = _split(judgments, config.seed)
+    training, held_out, told = split_off(judgments, config.seed)
     if config.pairs is not None and config.pairs < len(training):
         drawn = np.random.default_rng(config.seed).permutation(len(training))[: config.pairs]
         training = training[np.sort(drawn)]
@@ -190,7 +190,9 @@ def _measure(
     return {"labels": verdict.labels, "reason": verdict.reason, **verdict.told}
 
 
-def _split(judgments: pl.DataFrame, seed: int) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, Any]]:
+def split_off(
+    judgments: pl.DataFrame, seed: int
+) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, Any]]:
     """Return judgments to train on, those of held-out queries, and what these are, as JSON.
 
     Where the validation split has few queries, a fifth of the training queries is held out too, if

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from pintower.cli.minutes import by_stage, in_words, shown_minutes
 from pintower.cli.output import print_json, stdout
 from pintower.config import Recipe
 from pintower.forecast import Forecast, forecast, settled_recipe
@@ -58,12 +59,22 @@ def run(
         print_json(settled_recipe(loaded, folder).model_dump(mode="json"))
         return
     stages = select_stages(loaded, until, start)
-    begun = _tell if "student" in [stage.name for stage in stages] else None
     if dry_run:
-        told = forecast(stages, loaded, folder, force_from=start, begun=begun)
+        told = forecast(stages, loaded, folder, force_from=start, begun=_tell)
         print_forecast(told, folder, as_json=as_json)
         return
-    outcomes = run_stages(stages, loaded, folder, force_from=start, begun=begun)
+
+    def begun(settled: Recipe, data: Path) -> None:
+        """Say, before the long stages, what they will do and about how long it takes."""
+        later = start if start != stages[0].name else stages[min(1, len(stages) - 1)].name
+        told = forecast(stages, settled, folder, force_from=later)
+        if any(item.state != "up to date" for item in told):
+            _tell(settled, data)
+            logger.info("%s", in_words(told))
+            logger.info("minutes by stage: %s", by_stage(told) or "unknown")
+
+    trains = "student" in [stage.name for stage in stages]
+    outcomes = run_stages(stages, loaded, folder, force_from=start, begun=begun if trains else None)
     print_outcomes(outcomes, folder, as_json=as_json)
 
 
@@ -98,25 +109,12 @@ def print_forecast(told: Sequence[Forecast], workdir: Path, *, as_json: bool) ->
         return
     table = Table("stage", "", "minutes", "why", title=str(workdir), title_justify="left")
     for item in told:
-        minutes = "unknown" if item.minutes is None else f"{item.minutes:.1f}"
-        shown = "" if item.state == "up to date" else minutes
+        shown = "" if item.state == "up to date" else shown_minutes(item)
         table.add_row(item.stage, item.state, shown, "; ".join(item.why))
     stdout.print(table)
-    waiting = [item for item in told if item.state != "up to date"]
-    if not waiting:
-        stdout.print(f"Nothing to do: all {len(told)} stages in {workdir} are up to date.")
-        return
-    known = {item.stage: item.minutes for item in waiting if item.minutes is not None}
-    if not known:
-        stdout.print("How long it takes is unknown: no run was measured here.")
-        return
-    sure = sum(known.get(item.stage, 0.0) for item in waiting if item.state == "runs")
-    words = f"About {sure:.1f} minutes, by the last runs"
-    if (most := sum(known.values())) > sure:
-        words += f", {most:.1f} with the stages that may run"
-    if lacking := [item.stage for item in waiting if item.stage not in known]:
-        words += f"; unknown for {', '.join(lacking)}"
-    stdout.print(f"{words}.")
+    stdout.print(
+        in_words(told) or f"Nothing to do: all {len(told)} stages in {workdir} are up to date."
+    )
 
 
 def _number(value: object) -> str:

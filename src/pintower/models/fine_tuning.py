@@ -22,7 +22,7 @@ from pintower.models.tuning.batches import grouped_batches
 from pintower.models.tuning.losses import total_loss
 from pintower.models.watch import Outcome
 
-__all__ = ["Task", "Tuned", "fine_tune"]
+__all__ = ["Task", "TeacherLearner", "Tuned", "fine_tune", "teacher_groups"]
 
 _SCORED_AT_ONCE = 128
 _DIGITS = 6
@@ -125,10 +125,10 @@ def fine_tune(
         return round(found.ndcg, _DIGITS) - tie
 
     outcome = train(
-        _Learner(teacher, task, config),
+        TeacherLearner(teacher, task, config),
         batches,
         lambda batch: {"rows": torch.from_numpy(batch)},
-        _groups(teacher.model, config),
+        teacher_groups(teacher.model, config),
         Plan(
             warmup_share=config.warmup_share,
             every=-(-len(batches) // config.checks),
@@ -146,7 +146,7 @@ def fine_tune(
     return Tuned(replace(teacher, temperature=settled.temperature), outcome, settled)
 
 
-class _Learner(nn.Module):
+class TeacherLearner(nn.Module):
     """A cross-encoder over numbered pairs; its forward gives the loss of a batch."""
 
     def __init__(self, teacher: CrossEncoder, task: Task, config: TeacherConfig) -> None:
@@ -158,6 +158,7 @@ class _Learner(nn.Module):
         self.targets = one_hot(torch.from_numpy(task.levels) - 1, LEVELS).float()
 
     def forward(self, rows: Tensor) -> dict[str, Tensor]:
+        """Return ``loss`` of pairs INT64 [B]."""
         at = rows.cpu()
         logits = self.teacher.logits([self.task.encoded[row] for row in at.tolist()])
         if self.task.start is not None:
@@ -167,7 +168,7 @@ class _Learner(nn.Module):
         return {"loss": total_loss(self.losses, logits, targets, query)}
 
 
-def _groups(model: Any, config: TeacherConfig) -> list[Group]:
+def teacher_groups(model: Any, config: TeacherConfig) -> list[Group]:
     """Return the backbone's layers, and the layers that only the classifier has."""
     known = {id(weight) for weight in model.base_model.parameters()}
     new = [weight for weight in model.parameters() if id(weight) not in known]

@@ -22,7 +22,7 @@ from pintower.pins.scoring import SCORED_COLUMNS, ScoredSample
 from pintower.pins.stage import STORE
 from pintower.pins.store import Origin, PinStore
 
-__all__ = ["Ignored", "Preview", "expected_seconds", "measure_ignored", "preview_update"]
+__all__ = ["Ignored", "Preview", "seconds_by_last_run", "measure_ignored", "preview_update"]
 
 _SAMPLE = 1_024
 _IGNORED = 500
@@ -131,7 +131,7 @@ def preview_update(
     return Preview(found, len(sample) / (time.perf_counter() - started))
 
 
-def expected_seconds(
+def seconds_by_last_run(
     config: PinsConfig, inputs: Mapping[str, Path], folder: Path, manifest: Manifest
 ) -> float | None:
     """Return how long the pins stage would take, by the rate of its last run; nothing is embedded.

@@ -21,13 +21,13 @@ from pintower.models.towers import Texts
 from pintower.models.tuning.learner import Examples, Inputs
 from pintower.text.rendering import render_query
 
-__all__ = ["folds_of", "read_examples"]
+__all__ = ["FEW_FOLDS", "FOLDS", "folds_of", "read_examples"]
 
 _PROBABILITIES = [f"p{level}" for level in range(1, LEVELS + 1)]
 _LEARNED = ("train", "validation")
 _ENOUGH = 100
 """Held-out queries that tell candidates apart."""
-_FOLDS, _FEW_FOLDS = 4, 2
+FOLDS, FEW_FOLDS = 4, 2
 """Where judged queries are held out in turn: few of them where soft labels make training long."""
 
 
@@ -72,7 +72,7 @@ def read_examples(student: Student, inputs: Mapping[str, Path], seed: int) -> Ex
             ]
         ),
         human=np.arange(len(both)) < len(human),
-        fold=folds_of(both["query"], human, seed, count=_FOLDS if soft.is_empty() else _FEW_FOLDS),
+        fold=folds_of(both["query"], human, seed, count=FOLDS if soft.is_empty() else FEW_FOLDS),
     )
 
 

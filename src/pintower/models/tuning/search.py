@@ -13,7 +13,7 @@ from pintower.models.tuning.choice import Candidate, Judged, choose, measure_cal
 from pintower.models.tuning.learner import Examples
 from pintower.models.tuning.trial import Parts, Plan, Trial, try_plan
 
-__all__ = ["Found", "search"]
+__all__ = ["Found", "plan_of", "search"]
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ def search(
 
     def objective(trial: optuna.Trial) -> float:
         drawn = {name: trial.suggest_categorical(name, among) for name, among in space.items()}
-        plan = _plan(config, **drawn)
+        plan = plan_of(config, **drawn)
         name = _name(plan, drawn["rate"])
         if name in {candidate.name for candidate in candidates}:
             raise optuna.TrialPruned  # drawn before
@@ -107,7 +107,15 @@ def _taken(
     return Found((plan, trial, folder), share, trial.logits[share], told)
 
 
-def _plan(config: StudentConfig, *, depth: Depth, rate: float, soft: bool) -> Plan:
+def plan_of(config: StudentConfig, *, depth: Depth, rate: float, soft: bool) -> Plan:
+    """Return the plan that trains to a depth by the recipe.
+
+    Args:
+        config: the recipe's section.
+        depth: what is trained.
+        rate: times the recipe's learning rates.
+        soft: whether the teacher's labels are learned from.
+    """
     return Plan(
         depth=depth,
         soft=soft,

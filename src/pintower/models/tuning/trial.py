@@ -24,13 +24,23 @@ from pintower.models.tuning.depths import frozen_backbones, open_towers
 from pintower.models.tuning.learner import Examples, Learner, Pooled
 from pintower.models.watch import Outcome
 
-__all__ = ["SHARES", "Parts", "Plan", "Trial", "finished", "try_plan"]
+__all__ = [
+    "CHECKPOINTS",
+    "SHARES",
+    "Parts",
+    "Plan",
+    "Trial",
+    "build_learner",
+    "finished",
+    "learner_groups",
+    "try_plan",
+]
 
 SHARES = (0.25, 0.5, 0.75, 1.0)
 """Of the way from the start to the end of a training that are tried."""
 
 _WARMUP = 0.1
-_CHECKPOINTS = 4
+CHECKPOINTS = 4
 """Of a training; a killed one loses what came after the last."""
 
 
@@ -102,7 +112,9 @@ class Trial:
     curve: Sequence[dict[str, Any]]
 
 
-def _build(parts: Parts, examples: Examples, plan: Plan, heads: Sequence[ScoringHead]) -> Learner:
+def build_learner(
+    parts: Parts, examples: Examples, plan: Plan, heads: Sequence[ScoringHead]
+) -> Learner:
     """Return a student at its start, with its heads, open to be trained by a plan."""
     query, pin = open_towers(parts.query_encoder, parts.pin_encoder, plan.depth, one=parts.one)
     return Learner(
@@ -132,7 +144,7 @@ def try_plan(parts: Parts, examples: Examples, plan: Plan, seed: int, folder: Pa
     weights: list[tuple[Weights, Weights]] = []
     curve: list[dict[str, Any]] = []
     for fold in np.unique(examples.fold[held]).tolist():
-        learner = _build(parts, examples, plan, parts.fold_heads[fold])
+        learner = build_learner(parts, examples, plan, parts.fold_heads[fold])
         start = trained_weights(learner)
         rows = np.flatnonzero((examples.fold != fold) & (examples.human | plan.soft))
         outcome = _train(learner, rows, plan, seed, folder / f"fold-{fold}")
@@ -152,24 +164,29 @@ def _train(
     batches = [
         batch for _ in range(plan.epochs) for batch in _epoch(learner.examples, rows, plan, random)
     ]
-    towers = (learner.query_encoder, learner.pin_encoder)
-    backbones = {id(weight): weight for tower in towers for weight in _backbone(tower)}
     with ExitStack() as stack:
         for head in learner.heads:
             stack.enter_context(balanced_inputs(head))
-        others = [weight for weight in learner.parameters() if id(weight) not in backbones]
         return train(
             learner,
             batches,
             lambda batch: {"rows": torch.from_numpy(batch)},
-            [
-                Group(list(backbones.values()), plan.learning_rate),
-                Group(others, plan.head_learning_rate),
-            ],
-            TrainingPlan(_WARMUP, every=-(-len(batches) // _CHECKPOINTS), seed=seed),
+            learner_groups(learner, plan),
+            TrainingPlan(_WARMUP, every=-(-len(batches) // CHECKPOINTS), seed=seed),
             folder,
             description=f"training ({plan.depth})",
         )
+
+
+def learner_groups(learner: Learner, plan: Plan) -> list[Group]:
+    """Return the backbones' weights, and the others, with their learning rates."""
+    towers = (learner.query_encoder, learner.pin_encoder)
+    backbones = {id(weight): weight for tower in towers for weight in _backbone(tower)}
+    others = [weight for weight in learner.parameters() if id(weight) not in backbones]
+    return [
+        Group(list(backbones.values()), plan.learning_rate),
+        Group(others, plan.head_learning_rate),
+    ]
 
 
 def finished(
@@ -196,10 +213,10 @@ def finished(
     """
     if trial.weights is not None:
         (heads,) = parts.fold_heads.values()
-        learner = _build(parts, examples, plan, heads)
+        learner = build_learner(parts, examples, plan, heads)
         blend(learner, *trial.weights, share)
     else:
-        learner = _build(parts, examples, plan, parts.heads)
+        learner = build_learner(parts, examples, plan, parts.heads)
         start = trained_weights(learner)
         _train(learner, np.flatnonzero(examples.human | plan.soft), plan, seed, folder / "all")
         blend(learner, start, trained_weights(learner), share)
