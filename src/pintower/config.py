@@ -184,9 +184,11 @@ class StudentConfig(_Section):
             state as its longest input, prefix included.
         source_max_chars: each text source of a pin is cut to so many characters; None takes 16 for
             each of the pin's tokens.
+        trained_pin_tokens: of a pin text that training reads, at most, where it trains the pin
+            encoder, 16 or more; None reads ``pin_max_tokens``. What is held out is always read as it is served.
         depths: what may be trained: ``projections`` of both towers; all of the ``query`` encoder;
-            the ``last`` third of both encoders' layers; ``all``. Each is tried, the scoring head
-            with it, and the best is taken.
+            the ``last`` third of both encoders' layers; ``all``. Each is tried, in this order, the
+            scoring head with it, and the best is taken.
         trials: trainings tried at most, beyond the depths at other learning rates.
         losses: weight of each: ``cross_entropy`` to the levels' probabilities, the ``pairwise``
             order of a query's pins, ``margin_mse`` between their expected levels.
@@ -216,8 +218,9 @@ class StudentConfig(_Section):
     query_max_tokens: Positive | None = 32
     pin_max_tokens: Positive | None = 64
     source_max_chars: Positive | None = 256
-    depths: Annotated[tuple[Depth, ...], Field(min_length=1)] = ("projections", "query")
-    trials: Positive = 4
+    trained_pin_tokens: Annotated[int, Field(ge=16)] | None = None
+    depths: Annotated[tuple[Depth, ...], Field(min_length=1)] = ("all", "query", "projections")
+    trials: Positive = 3
     losses: Losses = {"cross_entropy": 1.0, "pairwise": 1.0}
     temperature: Rate = 1.0
     pairs: Positive = 40_000

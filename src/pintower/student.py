@@ -67,7 +67,7 @@ def run(config: StudentConfig, inputs: Mapping[str, Path], folder: Path) -> dict
     torch.manual_seed(config.seed)
     one = (config.query_encoder, config.query_layers) == (config.pin_encoder, config.pin_layers)
     student = lay_out_towers(config, inputs["data"], folder)
-    examples = read_examples(student, inputs, config.seed)
+    examples = read_examples(student, inputs, config.seed, pin_tokens=config.trained_pin_tokens)
     pooled = pool_both(student, examples, one=one, bf16=config.bf16)
     widths = sorted(config.widths, reverse=True)
     if not (lacking := why_too_few(examples.judgments())):

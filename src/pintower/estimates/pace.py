@@ -114,7 +114,9 @@ def _measure_student(config: StudentConfig, data: Path, aside: Path, trained: bo
         }
     )  # fmt: skip
     student = lay_out_towers(plain, data, aside / "student")
-    examples = read_examples(student, {"data": data}, config.seed)
+    examples = read_examples(
+        student, {"data": data}, config.seed, pin_tokens=config.trained_pin_tokens
+    )
     one = (config.query_encoder, config.query_layers) == (config.pin_encoder, config.pin_layers)
     device = training_device()
     towers = student.query_encoder.to(device), student.pin_encoder.to(device)

@@ -55,8 +55,8 @@ def _seconds(situation: Situation, soft: int, drawn: Depth) -> float:
     held = np.bincount(fold[fold >= 0])
     first = [
         (depth, with_soft)
-        for with_soft in ([True, False] if soft else [False])
         for depth in config.depths
+        for with_soft in ([True, False] if soft else [False])
     ]
     plans = [*first, *[(drawn, soft > 0)] * config.trials][: config.trials]
     for depth, with_soft in plans:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -28,12 +29,12 @@ def learner(tiny_student: Path, tiny_pins: pl.DataFrame) -> Learner:
     vectors = feature_matrix(pairs.pins, student.columns)
     assert vectors is not None
     layout = student.layout
+    texts = pin_texts(pairs.pins, student.rendering)
     inputs = Inputs(
         pairs=pairs,
         queries=Texts(load_tokenizer(layout.query_encoder, 16), pairs.queries),
-        pins=Texts(
-            load_tokenizer(layout.pin_encoder, 24), pin_texts(pairs.pins, student.rendering)
-        ),
+        pins=Texts(load_tokenizer(layout.pin_encoder, 24), texts),
+        trained_pins=Texts(load_tokenizer(layout.pin_encoder, 24), texts),
         query_vectors=None,
         pin_vectors=torch.from_numpy(vectors),
         matches=torch.randn(40, len(FEATURES), generator=torch.Generator().manual_seed(0)),
@@ -83,3 +84,17 @@ def test_every_head_is_trained_and_predicts_as_in_training(learner: Learner) -> 
     torch.testing.assert_close(
         learner.predict(rows), learner.logits(rows).detach(), atol=1e-5, rtol=0
     )
+
+
+def test_training_may_read_less_of_a_pin_than_is_served(
+    learner: Learner, tiny_student: Path
+) -> None:
+    """What is predicted of held-out pins is of their whole texts."""
+    inputs, rows = learner.examples.inputs, np.arange(40)
+    whole = learner.predict(rows)
+    short = Texts(
+        load_tokenizer(load_student(tiny_student).layout.pin_encoder, 5), inputs.pins.rendered
+    )
+    learner.examples = replace(learner.examples, inputs=replace(inputs, trained_pins=short))
+    assert not torch.allclose(learner.logits(rows).detach(), whole, atol=1e-4)
+    torch.testing.assert_close(learner.predict(rows), whole)

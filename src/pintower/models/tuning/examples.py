@@ -27,17 +27,20 @@ _PROBABILITIES = [f"p{level}" for level in range(1, LEVELS + 1)]
 _LEARNED = ("train", "validation")
 _ENOUGH = 100
 """Held-out queries that tell candidates apart."""
-FOLDS, FEW_FOLDS = 4, 2
+FOLDS, FEW_FOLDS = 3, 2
 """Where judged queries are held out in turn: few of them where soft labels make training long."""
 
 
-def read_examples(student: Student, inputs: Mapping[str, Path], seed: int) -> Examples:
+def read_examples(
+    student: Student, inputs: Mapping[str, Path], seed: int, *, pin_tokens: int | None = None
+) -> Examples:
     """Return the judgments that are not held out for the test, then the soft labels.
 
     Args:
         student: its folder holds tokenizers, rendering and statistics.
         inputs: ``data`` and, where a teacher has labelled, ``labels``.
         seed: for the folds.
+        pin_tokens: of a pin that training reads, at most; None reads as many as are served.
     """
     judgments = read_table(inputs["data"], JUDGMENTS)
     human = judgments.filter(pl.col("split").is_in(_LEARNED))
@@ -50,6 +53,8 @@ def read_examples(student: Student, inputs: Mapping[str, Path], seed: int) -> Ex
     of_queries = None if known is None else known.matrix(pairs.queries)
     of_pins = feature_matrix(pairs.pins, feature_columns(student.pin_encoder))
     rules, layout = student.rendering, student.layout
+    texts, limit = pin_texts(pairs.pins, rules), rules.pin_max_tokens
+    trained = limit if pin_tokens is None else min(limit, pin_tokens)
     return Examples(
         inputs=Inputs(
             pairs=pairs,
@@ -57,10 +62,8 @@ def read_examples(student: Student, inputs: Mapping[str, Path], seed: int) -> Ex
                 load_tokenizer(layout.query_encoder, rules.query_max_tokens),
                 [render_query(query, rules) for query in pairs.queries],
             ),
-            pins=Texts(
-                load_tokenizer(layout.pin_encoder, rules.pin_max_tokens),
-                pin_texts(pairs.pins, rules),
-            ),
+            pins=Texts(load_tokenizer(layout.pin_encoder, limit), texts),
+            trained_pins=Texts(load_tokenizer(layout.pin_encoder, trained), texts),
             query_vectors=None if of_queries is None else torch.from_numpy(of_queries),
             pin_vectors=None if of_pins is None else torch.from_numpy(of_pins),
             matches=torch.from_numpy(pair_match_features(pairs, student.statistics)),

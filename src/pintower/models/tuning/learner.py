@@ -32,6 +32,7 @@ class Inputs:
         pairs: which query and which pin each is.
         queries: the distinct queries' texts.
         pins: the distinct pins' texts.
+        trained_pins: the same, cut to what training reads of them.
         query_vectors: the queries' feature vectors FP32 [Q, W], if it takes any.
         pin_vectors: the pins' feature vectors FP32 [P, V], if it takes any.
         matches: match features FP32 [N, F].
@@ -40,6 +41,7 @@ class Inputs:
     pairs: Pairs
     queries: Texts
     pins: Texts
+    trained_pins: Texts
     query_vectors: Tensor | None
     pin_vectors: Tensor | None
     matches: Tensor
@@ -163,7 +165,7 @@ class Learner(nn.Module):
         return {"loss": torch.stack(losses).mean()}
 
     def logits(self, rows: NDArray[np.int64]) -> Tensor:
-        """Return logits FP32 [W, B, 5] of some examples by each head.
+        """Return logits FP32 [W, B, 5] of some examples by each head, as training reads them.
 
         A query or pin is encoded once.
         """
@@ -173,7 +175,9 @@ class Learner(nn.Module):
         asked = self._embed(
             self.query_encoder, inputs.queries, self.pooled[0], inputs.query_vectors, queries
         )
-        shown = self._embed(self.pin_encoder, inputs.pins, self.pooled[1], inputs.pin_vectors, pins)
+        shown = self._embed(
+            self.pin_encoder, inputs.trained_pins, self.pooled[1], inputs.pin_vectors, pins
+        )
         matches = inputs.matches[torch.from_numpy(rows)].to(self.device)
         return self._score(
             asked[torch.from_numpy(query).to(self.device)],

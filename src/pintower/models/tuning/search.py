@@ -48,8 +48,8 @@ def search(
 ) -> Found:
     """Try plans and choose among the start and all of them.
 
-    The recipe's depths come first, each at the recipe's rates, without and with soft labels;
-    what trials are left go where Optuna's tree-structured Parzen estimator expects more. Where
+    The recipe's depths come first, in order, each at the recipe's rates with soft labels and
+    without; what trials are left go where Optuna's tree-structured Parzen estimator expects more. Where
     there are heads of several widths, the full width decides.
 
     Args:
@@ -84,8 +84,8 @@ def search(
         return max(float(candidate.ndcg.mean()) for candidate in measured)
 
     study = _study(config.seed)
-    for with_soft in space["soft"][::-1]:
-        for depth in config.depths:
+    for depth in config.depths:
+        for with_soft in space["soft"][::-1]:
             study.enqueue_trial({"depth": depth, "rate": 1.0, "soft": with_soft})
     study.optimize(objective, n_trials=config.trials)
     return _taken(candidates, tried, start, config.seed)
