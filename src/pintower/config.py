@@ -185,7 +185,8 @@ class StudentConfig(_Section):
         source_max_chars: each text source of a pin is cut to so many characters; None takes 16 for
             each of the pin's tokens.
         trained_pin_tokens: of a pin text that training reads, at most, where it trains the pin
-            encoder, 16 or more; None reads ``pin_max_tokens``. What is held out is always read as it is served.
+            encoder, 16 or more; None reads ``pin_max_tokens``. What is held out is always read as
+            it is served.
         depths: what may be trained: ``projections`` of both towers; all of the ``query`` encoder;
             the ``last`` third of both encoders' layers; ``all``. Each is tried, in this order, the
             scoring head with it, and the best is taken.

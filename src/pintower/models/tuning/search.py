@@ -49,8 +49,8 @@ def search(
     """Try plans and choose among the start and all of them.
 
     The recipe's depths come first, in order, each at the recipe's rates with soft labels and
-    without; what trials are left go where Optuna's tree-structured Parzen estimator expects more. Where
-    there are heads of several widths, the full width decides.
+    without; what trials are left go where Optuna's tree-structured Parzen estimator expects more.
+    Where there are heads of several widths, the full width decides.
 
     Args:
         parts: what training starts from.
