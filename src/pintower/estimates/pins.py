@@ -5,8 +5,11 @@ from pintower.pins.preview import seconds_by_last_run
 
 __all__ = ["expected_seconds"]
 
-_GRAPH = 0.5
-"""Of the time that torch takes in fp32, what the exported graph takes."""
+_GRAPH = (0.07, 0.3)
+"""Of the time that torch takes in fp32, what the exported graph takes: with units for products of
+int8 and without."""
+_AROUND = 20.0
+"""Seconds to load the encoder and to write store and snapshot."""
 
 
 def expected_seconds(situation: Situation) -> Seconds | None:
@@ -16,5 +19,6 @@ def expected_seconds(situation: Situation) -> Seconds | None:
         known = seconds_by_last_run(config, situation.inputs, situation.folder, situation.manifest)
         return None if known is None else (known, known)
     pace = situation.pace
-    each = _GRAPH * pace.plain_pin if config.runtime == "onnx" else pace.pin
-    return situation.pins * each, situation.pins * each
+    shares = _GRAPH if config.runtime == "onnx" else (pace.pin / pace.plain_pin,) * 2
+    least, most = (_AROUND + situation.pins * share * pace.plain_pin for share in shares)
+    return least, most
