@@ -29,7 +29,7 @@ __all__ = ["Narrowed", "narrow_student"]
 
 logger = logging.getLogger(__name__)
 
-_PINS = 10_000
+_PINS = 4_096
 """Pins, at most, whose embeddings give the axes."""
 
 
