@@ -189,8 +189,9 @@ class StudentConfig(_Section):
             it is served.
         depths: what may be trained: ``projections`` of both towers; all of the ``query`` encoder;
             the ``last`` third of both encoders' layers; ``all``. Each is tried, in this order, the
-            scoring head with it, and the best is taken.
-        trials: trainings tried at most, beyond the depths at other learning rates.
+            scoring head with it, and the best is taken; the first with soft labels and without,
+            the others as did better there.
+        trials: further ones, at learning rates that Optuna draws.
         losses: weight of each: ``cross_entropy`` to the levels' probabilities, the ``pairwise``
             order of a query's pins, ``margin_mse`` between their expected levels.
         temperature: of the soft labels; above 1 flattens them.
@@ -220,8 +221,8 @@ class StudentConfig(_Section):
     pin_max_tokens: Positive | None = 64
     source_max_chars: Positive | None = 256
     trained_pin_tokens: Annotated[int, Field(ge=16)] | None = None
-    depths: Annotated[tuple[Depth, ...], Field(min_length=1)] = ("all", "query", "projections")
-    trials: Positive = 3
+    depths: Annotated[tuple[Depth, ...], Field(min_length=1)] = ("projections", "all")
+    trials: Annotated[int, Field(ge=0)] = 0
     losses: Losses = {"cross_entropy": 1.0, "pairwise": 1.0}
     temperature: Rate = 1.0
     pairs: Positive = 40_000

@@ -69,7 +69,5 @@ def _student(recipe: Recipe, lacking: str) -> str:
     if lacking:
         return f"the encoder as it is, since nothing tells whether training pays ({lacking})"
     depths = ", ".join(recipe.student.depths)
-    return (
-        f"the encoder as it is, or trained where that pays ({depths}; "
-        f"{recipe.student.trials} trials at most)"
-    )
+    more = f"; {recipe.student.trials} at other rates" if recipe.student.trials else ""
+    return f"the encoder as it is, or trained where that pays ({depths}{more})"

@@ -36,7 +36,7 @@ def recipe(tiny_backbone: Path) -> Recipe:
         labels=LabelsConfig(pairs=300),
         student=StudentConfig(
             query_encoder=encoder, pin_encoder=encoder, width=16, query_max_tokens=16,
-            pin_max_tokens=24, depths=("projections", "query"), trials=2, epochs=3, batch_size=16,
+            pin_max_tokens=24, depths=("projections", "query"), epochs=3, batch_size=16,
         ),
     )  # fmt: skip
 
@@ -127,7 +127,9 @@ def test_soft_labels_change_how_long_the_student_takes(
         tmp_path / "labels" / "labels-00000.parquet"
     )
     with_them = student.expected_seconds(known)
-    assert sorted([*without, *with_them]) == [least, least, most, most]
+    assert without[0] == without[1]
+    assert with_them[0] < with_them[1]  # whether they are learned from to every depth is open
+    assert (min(*without, *with_them), max(*without, *with_them)) == (least, most)
 
 
 def test_without_judgments_nothing_is_trained(

@@ -155,7 +155,6 @@ def student_config(tiny_backbone: Path) -> StudentConfig:
         query_max_tokens=16,
         pin_max_tokens=24,
         depths=("projections",),
-        trials=1,
         epochs=4,
         batch_size=16,
         head_learning_rate=1e-2,

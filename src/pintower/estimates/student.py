@@ -24,11 +24,13 @@ _HEADS = 0.003
 
 
 def expected_seconds(situation: Situation) -> Seconds:
-    """Return the least and the most: with soft labels or not, and by the depths that are drawn."""
+    """Return the least and the most: with soft labels or not, and by what is drawn and taken."""
+    depths = situation.recipe.student.depths
     found = [
-        _seconds(situation, pairs, drawn)
+        _seconds(situation, pairs, drawn, pays=pays)
         for pairs in set(_soft_pairs(situation))
-        for drawn in situation.recipe.student.depths
+        for drawn in depths
+        for pays in {False, pairs > 0}
     ]
     return min(found), max(found)
 
@@ -41,8 +43,15 @@ def _soft_pairs(situation: Situation) -> tuple[int, int]:
     return count, count
 
 
-def _seconds(situation: Situation, soft: int, drawn: Depth) -> float:
-    """Return the seconds with so many soft labels, and one depth for all trials after the first."""
+def _seconds(situation: Situation, soft: int, drawn: Depth, *, pays: bool) -> float:
+    """Return the seconds with so many soft labels.
+
+    Args:
+        situation: the run.
+        soft: labels.
+        drawn: the depth of the further trials, and of what is taken.
+        pays: whether soft labels are learned from after the first depth.
+    """
     config, pace = situation.recipe.student, situation.pace
     human = situation.judged("train", "validation")
     pins = min(situation.pins, max(_CALIBRATED, human["pin_id"].n_unique() + soft))
@@ -53,18 +62,15 @@ def _seconds(situation: Situation, soft: int, drawn: Depth) -> float:
     count = FEW_FOLDS if soft else FOLDS
     fold = folds_of(human["query"], human, config.seed, count=count)
     held = np.bincount(fold[fold >= 0])
-    first = [
-        (depth, with_soft)
-        for depth in config.depths
-        for with_soft in ([True, False] if soft else [False])
-    ]
-    plans = [*first, *[(drawn, soft > 0)] * config.trials][: config.trials]
+    first, *deeper = config.depths
+    plans = [(first, with_soft) for with_soft in ([True, False] if soft else [False])]
+    plans += [(depth, pays) for depth in (*deeper, *[drawn] * config.trials)]
     for depth, with_soft in plans:
         learned = soft * with_soft
         seconds += sum(_training(situation, depth, len(human) - each, learned) for each in held)
         seconds += _predicting(situation, depth, human)
     if len(held) > 1:  # what is taken is trained once more, on all of them
-        seconds += _training(situation, drawn, len(human), soft)
+        seconds += _training(situation, drawn, len(human), soft * pays)
     return seconds + _HEADS * len(human)
 
 

@@ -28,6 +28,8 @@ _FULL_PAIRS = 5_000
 """Judged pairs from which a network over everything is tried."""
 
 _FOLDS = 5
+_ONE_ERROR = 0.68
+"""Confidence of an interval of one standard error to each side."""
 _LEAST = 1e-9
 
 _Fit = Callable[[Evidence], ScoringHead]
@@ -60,7 +62,7 @@ def choose_head(
 
     Each is fitted to four fifths of the queries and measured on the others, in turn. A richer head
     takes the place of a simpler one only where its log loss is lower beyond the interval of their
-    difference, paired by query, and its nDCG@20 is not.
+    difference, paired by query, and its nDCG@20 is not lower by more than a standard error.
 
     Args:
         evidence: judged pairs, of five queries at least.
@@ -75,8 +77,11 @@ def choose_head(
     others = {name: _rank(evidence, scores) for name, scores in baselines.items()}
     resampling = Resampling(seed=seed)
     name, *richer = fits
+    narrow = Resampling(confidence=_ONE_ERROR, seed=seed)
     for other in richer:
-        if _better(found[other], found[name], resampling):
+        loss = mean_difference(found[other].loss, found[name].loss, resampling)
+        rank = mean_difference(found[other].ndcg, found[name].ndcg, narrow)
+        if (loss.high or 0.0) < 0 <= (rank.high or 0.0):
             name = other
     measured = {
         "folds": _FOLDS,
@@ -126,12 +131,6 @@ def _hold_out(evidence: Evidence, fold: NDArray[np.int64], fit: _Fit) -> _HeldOu
 
 def _rank(evidence: Evidence, scores: NDArray[Any]) -> NDArray[np.float64]:
     return per_query(ndcg, evidence.query, evidence.levels, scores)
-
-
-def _better(richer: _HeldOut, simpler: _HeldOut, resampling: Resampling) -> bool:
-    loss = mean_difference(richer.loss, simpler.loss, resampling)
-    rank = mean_difference(richer.ndcg, simpler.ndcg, resampling)
-    return (loss.high or 0.0) < 0 <= (rank.value or 0.0)
 
 
 def _describe(

@@ -48,9 +48,10 @@ def search(
 ) -> Found:
     """Try plans and choose among the start and all of them.
 
-    The recipe's depths come first, in order, each at the recipe's rates with soft labels and
-    without; what trials are left go where Optuna's tree-structured Parzen estimator expects more.
-    Where there are heads of several widths, the full width decides.
+    The recipe's depths come first, in order and at the recipe's rates. Where there are soft labels
+    the first, which takes least, is tried with them and without, the others as did better there.
+    Further trials go where Optuna's tree-structured Parzen estimator expects more. Where there are
+    heads of several widths, the full width decides.
 
     Args:
         parts: what training starts from.
@@ -72,7 +73,7 @@ def search(
         name = _name(plan, drawn["rate"])
         if name in {candidate.name for candidate in candidates}:
             raise optuna.TrialPruned  # drawn before
-        logger.info("trial %d of %d: %s", trial.number + 1, config.trials, name)
+        logger.info("trial %d: %s", trial.number + 1, name)
         place = folder / str(trial.number)
         result = try_plan(parts, examples, plan, config.seed, place)
         measured = [
@@ -84,9 +85,17 @@ def search(
         return max(float(candidate.ndcg.mean()) for candidate in measured)
 
     study = _study(config.seed)
-    for depth in config.depths:
-        for with_soft in space["soft"][::-1]:
-            study.enqueue_trial({"depth": depth, "rate": 1.0, "soft": with_soft})
+
+    def attempt(depth: Depth, with_soft: bool) -> None:
+        study.enqueue_trial({"depth": depth, "rate": 1.0, "soft": with_soft})
+        study.optimize(objective, n_trials=1)
+
+    first, *deeper = config.depths
+    for with_soft in reversed(space["soft"]):
+        attempt(first, with_soft)
+    pays = bool(study.best_params["soft"])
+    for depth in deeper:
+        attempt(depth, pays)
     study.optimize(objective, n_trials=config.trials)
     return _taken(candidates, tried, start, config.seed)
 
