@@ -3,7 +3,8 @@
     .venv/bin/python bench/training_kill_check.py --kills 3
 
 runs the training stages of a recipe once undisturbed; then again in new work folders, each killed
-by SIGKILL after a random part of the time that this took, and started again to its end. Holds the
+by SIGKILL in one stage after the other, after a random part of the time that this stage took
+undisturbed, and started again to its end. Holds the
 weights of teacher and student and the soft labels to those of the run that was not killed. Writes
 ``bench/results/training_kill_check-<device>.json``.
 """
@@ -25,12 +26,13 @@ from pintower.artifacts import hash_file, read_manifest, write_json
 from pintower.bench.machine import commit, device, versions
 
 STAGES = ("teacher", "labels", "student")
+"""In the order in which they run."""
 _COMPARED = ("*.safetensors", "*.parquet")
 METHOD = (
     "`pintower run RECIPE --until student` runs once undisturbed. Then, in a new work folder each "
-    "time, it is killed by SIGKILL after a time drawn evenly over what the training stages took, "
-    "and started again to its end. during: the stage that had not finished. same: every file of "
-    "weights and soft labels has the SHA-256 of the undisturbed run's."
+    "time, it is killed by SIGKILL in one stage after the other, after a time drawn evenly over "
+    "what that stage took, and started again to its end. during: the stage that had not finished. "
+    "same: every file of weights and soft labels has the SHA-256 of the undisturbed run's."
 )
 
 
@@ -50,22 +52,19 @@ def main() -> None:
         whole = Path(temporary) / "whole"
         seconds = _run([*command, *settings], whole)
         wanted = _hashes(whole)
-        before = seconds - _seconds(whole)
         rows = []
         for number in range(given.kills):
             workdir = Path(temporary) / f"killed-{number}"
-            after = before + draw.random() * (seconds - before)
-            row = {
-                "killed_after_s": round(after, 1),
-                **_kill([*command, *settings], workdir, after),
-            }
+            stage = STAGES[number % len(STAGES)]
+            after = draw.random() * _seconds(whole, stage)
+            row = _kill([*command, *settings], workdir, stage, after)
             row["rest_s"] = round(_run([*command, *settings], workdir), 1)
             row["same"] = _hashes(workdir) == wanted
             rows.append(row)
             sys.stdout.write(f"{row}\n")
     result = {
         "name": "training_kill_check",
-        "command": f"python bench/training_kill_check.py --kills {given.kills}",
+        "command": " ".join(["python bench/training_kill_check.py", *sys.argv[1:]]),
         "commit": commit(),
         "device": device(),
         "versions": versions(),
@@ -74,11 +73,12 @@ def main() -> None:
         "undisturbed_s": round(seconds, 1),
         "rows": rows,
         "headline": {
-            "kills": len(rows),
+            "kills": sum(row["killed"] for row in rows),
             "same_weights": sum(row["same"] for row in rows),
             "stages_killed": sorted({row["during"] for row in rows}),
         },
     }
+    given.out.mkdir(parents=True, exist_ok=True)
     write_json(given.out / f"training_kill_check-{device_name(result['device'])}.json", result)
     sys.exit(0 if all(row["same"] for row in rows) else 1)
 
@@ -90,23 +90,30 @@ def _run(command: Sequence[str], workdir: Path) -> float:
     return time.monotonic() - started
 
 
-def _kill(command: Sequence[str], workdir: Path, after: float) -> dict[str, Any]:
-    """Start, kill after some seconds; return what it was at."""
+def _kill(command: Sequence[str], workdir: Path, stage: str, after: float) -> dict[str, Any]:
+    """Start; kill so many seconds after a stage began; return what it was at."""
+    before = STAGES[: STAGES.index(stage)][-1:] or ("data",)
     process = subprocess.Popen(
         [*command, "--workdir", str(workdir)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
+    while read_manifest(workdir / before[0]) is None and process.poll() is None:
+        time.sleep(0.05)
     try:
         process.wait(timeout=after)
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGKILL)
         process.wait()
-    missing = [stage for stage in STAGES if read_manifest(workdir / stage) is None]
-    return {"during": missing[0] if missing else "nothing", "killed": process.returncode < 0}
+    missing = [name for name in STAGES if read_manifest(workdir / name) is None]
+    return {
+        "killed": process.returncode < 0,
+        "during": missing[0] if missing else "nothing",
+        "after_s": round(after, 1),
+    }
 
 
-def _seconds(workdir: Path) -> float:
-    manifests = [read_manifest(workdir / stage) for stage in STAGES]
-    return sum(manifest.seconds for manifest in manifests if manifest is not None)
+def _seconds(workdir: Path, stage: str) -> float:
+    manifest = read_manifest(workdir / stage)
+    return 0.0 if manifest is None else manifest.seconds
 
 
 def _hashes(workdir: Path) -> dict[str, str]:
